@@ -1,0 +1,136 @@
+// Package sandbox runs a process in a box.
+package sandbox
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"drydock/01-namespaces/capability"
+	"drydock/01-namespaces/mount"
+	"drydock/01-namespaces/namespace"
+	"drydock/01-namespaces/seccomp"
+)
+
+// A Spec says what the world of a process looks like. It is plain data and
+// survives JSON.
+type Spec struct {
+	// Root becomes "/". It is a mount, not a directory: a bind mount in
+	// chapter 1, an overlay from chapter 3 on, made inside the new mount
+	// namespace, so that the kernel takes it away with the container. Its
+	// Target is ignored.
+	Root mount.Mount
+	// ReadOnly makes "/" read-only once everything is in place.
+	ReadOnly bool
+	// Mounts are made below Root in this order; targets are created.
+	Mounts []mount.Mount
+	// New are the namespaces to create.
+	New namespace.Kind
+	// Join are files of existing namespaces (/proc/PID/ns/net) to enter.
+	Join []string
+	// UIDs and GIDs map ids when New has User; empty: root inside is we.
+	UIDs, GIDs []IDMap
+	// Hostname and Domainname are set when New has UTS.
+	Hostname, Domainname string
+	// Masked are covered (files by /dev/null, directories by an empty
+	// read-only tmpfs), ReadonlyPaths are remounted read-only.
+	Masked, ReadonlyPaths []string
+	// Devices are made in /dev, beside the standard six, which always are.
+	Devices []Device
+	// Sysctls of the new namespaces, by dotted name.
+	Sysctls map[string]string
+
+	Process Process
+}
+
+// A Process says what to execute, and as whom.
+type Process struct {
+	// Args[0] is looked up in PATH of Env, inside the container.
+	Args, Env []string
+	// Dir is the working directory, made if missing; empty is "/".
+	Dir string
+	// User is "user", "user:group", by name or number, as the files of the
+	// container name them; empty is root.
+	User string
+	// Groups are additional groups, by name or number.
+	Groups []string
+	// Capabilities are left to root; for another user they only bound.
+	Capabilities capability.Set
+	// Seccomp is installed right before the program starts; nil is none.
+	Seccomp         seccomp.Program
+	Rlimits         []Rlimit
+	NoNewPrivileges bool
+	OOMScore        *int
+	// Terminal gives the process a pty as its console and its three standard
+	// descriptors; the other end is (*Sandbox).Terminal.
+	Terminal bool
+	// Rows and Columns are the first size of the terminal.
+	Rows, Columns uint16
+	// Group are the doors by which the child enters its control groups by
+	// itself: `tasks` files of v1 hierarchies open for writing, and at most
+	// one directory of a v2 hierarchy.
+	Group []*os.File `json:"-"`
+}
+
+// An IDMap is one line of /proc/PID/uid_map. See user_namespaces(7).
+type IDMap struct{ Inside, Outside, Count uint32 }
+
+// A Device is a node in /dev.
+type Device struct {
+	Path         string // absolute, inside
+	Type         string // "c" or "b"
+	Major, Minor uint32
+	Mode         uint32
+	UID, GID     uint32
+}
+
+// A Rlimit is one limit of setrlimit(2), by the number RLIMIT_….
+type Rlimit struct {
+	Type       int
+	Soft, Hard uint64
+}
+
+// Stdio are the standard descriptors of the new process; nil is /dev/null.
+// They are not closed.
+type Stdio struct{ In, Out, Err *os.File }
+
+// An Exit says how a process ended.
+type Exit struct {
+	Code   int         // exit status, or 128+Signal
+	Signal unix.Signal // 0 if it exited by itself
+	Core   bool        // it dumped core
+	At     time.Time
+}
+
+// A Sandbox is a process in its box: first waiting, after Release running.
+type Sandbox struct{}
+
+// Spawn clones the child. It returns as soon as the child exists and has its
+// namespaces: the child goes on alone with its mounts and then waits for
+// Release. What must be done to it from outside (network) happens in between.
+func Spawn(spec Spec, stdio Stdio) (*Sandbox, error) { panic("seam") }
+
+// Enter starts one more process inside the box of process pid; it does not
+// wait for Release, the program runs when Enter returns.
+func Enter(pid int, p Process, stdio Stdio) (*Sandbox, error) { panic("seam") }
+
+// Pid is the process id, as seen by the caller.
+func (s *Sandbox) Pid() int { panic("seam") }
+
+// Terminal is our end of the pty after Release; nil without one.
+func (s *Sandbox) Terminal() *os.File { panic("seam") }
+
+// Release lets the child go on: what depends on the image (user, program,
+// directory) is looked up and the program executed. It returns when the
+// program has started, or says what was tried on what.
+func (s *Sandbox) Release() error { panic("seam") }
+
+// Signal sends a signal to the process (pidfd_send_signal(2)).
+func (s *Sandbox) Signal(sig unix.Signal) error { panic("seam") }
+
+// Wait waits for the end of the process and reaps it.
+func (s *Sandbox) Wait() (Exit, error) { panic("seam") }
+
+// Close kills a child that was never released and closes descriptors.
+func (s *Sandbox) Close() error { panic("seam") }

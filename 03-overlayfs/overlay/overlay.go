@@ -1,0 +1,2 @@
+// Package overlay makes one tree of many with the kernel's overlayfs.
+package overlay

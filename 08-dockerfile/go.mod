@@ -1,0 +1,15 @@
+module drydock/08-dockerfile
+
+go 1.26
+
+require (
+	drydock/01-namespaces v0.0.0
+	drydock/03-overlayfs v0.0.0
+	drydock/04-images v0.0.0
+)
+
+replace (
+	drydock/01-namespaces => ../01-namespaces
+	drydock/03-overlayfs => ../03-overlayfs
+	drydock/04-images => ../04-images
+)
