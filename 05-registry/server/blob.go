@@ -1,0 +1,73 @@
+package server
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"drydock/05-registry/wire"
+)
+
+func (s *Server) getBlob(c call) error {
+	h, err := c.digest(c.arg)
+	if err != nil {
+		return err
+	}
+	if !c.repo.has("blobs", entry(h)) {
+		return refuse(http.StatusNotFound, wire.BlobUnknown, "blob unknown to registry: %s", h)
+	}
+	c.w.Header().Set("Content-Type", "application/octet-stream")
+	return s.serveBlob(c, h)
+}
+
+// serveBlob sends bytes by digest: all of them, a Range, or just the headers.
+// What is named by its digest never changes, so its digest is its ETag.
+func (s *Server) serveBlob(c call, h v1.Hash) error {
+	f, err := s.blobs.Open(h)
+	if err != nil {
+		return unknown(err, wire.BlobUnknown, "blob unknown to registry", h)
+	}
+	defer f.Close()
+	c.w.Header().Set("Docker-Content-Digest", h.String())
+	c.w.Header().Set("ETag", `"`+h.String()+`"`)
+	http.ServeContent(c.w, c.r, "", time.Time{}, f)
+	return nil
+}
+
+func (s *Server) deleteBlob(c call) error {
+	h, err := c.digest(c.arg)
+	if err != nil {
+		return err
+	}
+	return c.remove("blobs", entry(h), wire.BlobUnknown)
+}
+
+func (c call) digest(text string) (v1.Hash, error) {
+	h, err := v1.NewHash(text)
+	if err != nil {
+		return h, refuse(http.StatusBadRequest, "DIGEST_INVALID", "invalid digest: %v", err)
+	}
+	return h, nil
+}
+
+func digestOf(algorithm string, b []byte) (v1.Hash, error) {
+	hasher, err := v1.Hasher(algorithm)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	hasher.Write(b)
+	return v1.Hash{Algorithm: algorithm, Hex: hex.EncodeToString(hasher.Sum(nil))}, nil
+}
+
+// broken sorts an error of reading a body: too large, or the client went.
+func broken(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return refuse(http.StatusBadRequest, "SIZE_INVALID", "the body ended too early")
+}

@@ -1,0 +1,23 @@
+// Package wire holds the few forms of the distribution protocol that both of
+// its ends must agree on: errors, and what a repository or tag may be called.
+// The specification is github.com/opencontainers/distribution-spec.
+package wire
+
+import "regexp"
+
+// The two grammars of the specification. They are also what keeps strangers'
+// words inside a server's directory: neither can hold "..", "_x" or "/x".
+var (
+	name = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tag  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+)
+
+// MaxManifest is what every registry accepts as a manifest, and hardly any
+// accepts more.
+const MaxManifest = 4 << 20
+
+// ValidName tells whether a repository may be called s.
+func ValidName(s string) bool { return len(s) <= 255 && name.MatchString(s) }
+
+// ValidTag tells whether a tag may be called s.
+func ValidTag(s string) bool { return tag.MatchString(s) }
