@@ -1,84 +1,79 @@
 // Package cgroup puts processes on a diet: one small API over both control
 // group hierarchies.
+//
+// A control group is a directory that the kernel fills with files: make the
+// directory, write limits into its files, and let a process enter. There are
+// two generations of this. In the unified hierarchy (v2) a group is one
+// directory. In the old one (v1) each controller may have a tree of its own,
+// and a group is a directory of the same name in each of them. Machines that
+// have both ("hybrid") keep their limits in v1.
+//
+//	limits.go   what may be used, as a table of (file, text)
+//	tree.go     where our groups live on this machine
+//	delegate.go who may make groups below whom, on v2
+//	group.go    a group: create, enter, list, delete
+//	freeze.go   stop, go on, kill
+//	stats.go    what was used
+//	watch.go    the witness of out-of-memory kills
+//
+// Which devices a group may open is the business of package device. A group
+// that was not made through this package is never written to, except for the
+// one that we were started in: v2 wants its subtree_control.
+//
+// See cgroups(7), and Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst
+// of the kernel.
 package cgroup
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Limits say what the processes of a group may use together; zero is no
-// limit. It is plain data and survives JSON.
-type Limits struct {
-	Memory      int64 // bytes
-	MemorySwap  int64 // bytes of memory and swap together; -1 is no limit
-	Reservation int64 // bytes, soft
-	CPUs        float64
-	CPUQuota    int64 // microseconds a CPUPeriod, instead of CPUs
-	CPUPeriod   int64 // microseconds, 100000 when zero
-	CPUShares   int64 // v1's unit: 1024 is one fair share
-	CpusetCPUs  string
-	CpusetMems  string
-	PIDs        int64
+// A file is one line of text for the kernel: what to write, and where.
+type file struct{ name, text string }
+
+// controller is what stands before the first dot: the controllers of v1 are
+// found by the names of their files.
+func (f file) controller() string {
+	name, _, _ := strings.Cut(f.name, ".")
+	return name
 }
 
-// Stats are counted by the kernel since the group was made.
-type Stats struct {
-	MemoryUsage, MemoryPeak, MemoryLimit, MemoryCache int64 // bytes
-	MemoryStat                                        map[string]uint64
-	OOMKills                                          uint64
-	CPUUsage, CPUUser, CPUSystem                      uint64 // nanoseconds
-	CPUPeriods, CPUThrottled, CPUThrottledTime        uint64
-	PIDs, PIDsLimit                                   uint64
+// write gives the kernel one line. It answers at once: a value that it does
+// not like is an error of write(2), so the error names file and value.
+// See open(2) and write(2).
+func write(dir string, f file) error {
+	path := filepath.Join(dir, f.name)
+	// O_CREAT is for the plain directories of tests: in the kernel's own file
+	// system all files are there, and making one is refused.
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
+			err = fs.ErrNotExist
+		}
+		return fmt.Errorf("write %q to %s: %w", f.text, path, err)
+	}
+	defer unix.Close(fd)
+	for {
+		_, err = unix.Write(fd, []byte(f.text))
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write %q to %s: %w", f.text, path, err)
+	}
+	return nil
 }
 
-// A Tree is where our groups live: below the group that we were started in.
-type Tree struct {
-	Root    string // mount point(s); a temporary directory in pure tests
-	Version int    // 1 (one hierarchy a controller, hybrid too) or 2
+// read is the content of a file without the final newline.
+func read(dir, name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	return strings.TrimSuffix(string(b), "\n"), err
 }
-
-// Detect finds the hierarchies of this machine and our place in them.
-func Detect() (Tree, error) { panic("seam") }
-
-// A Group is one control group: on v1 a directory in each hierarchy.
-type Group struct{}
-
-// Create makes the group name (a relative path) below the tree, with limits.
-func (t Tree) Create(name string, l Limits) (*Group, error) { panic("seam") }
-
-// Open finds a group that exists.
-func (t Tree) Open(name string) (*Group, error) { panic("seam") }
-
-// Door opens what a new-born process needs to enter by itself: `tasks` of
-// each v1 hierarchy, or the directory of the v2 one. The caller closes them.
-func (g *Group) Door() ([]*os.File, error) { panic("seam") }
-
-// Add moves a process that lives already.
-func (g *Group) Add(pid int) error { panic("seam") }
-
-// Set changes the limits of a live group.
-func (g *Group) Set(l Limits) error { panic("seam") }
-
-// Stats reads the counters.
-func (g *Group) Stats() (Stats, error) { panic("seam") }
-
-// Freeze stops every process of the group, Thaw lets them go on.
-func (g *Group) Freeze() error { panic("seam") }
-
-// Thaw is the way back from Freeze.
-func (g *Group) Thaw() error { panic("seam") }
-
-// Kill sends a signal to every process of the group.
-func (g *Group) Kill(sig unix.Signal) error { panic("seam") }
-
-// PIDs lists the processes in the group.
-func (g *Group) PIDs() ([]int, error) { panic("seam") }
-
-// Events calls oom for every out-of-memory kill in the group, without
-// polling, until stop is closed.
-func (g *Group) Events(stop <-chan struct{}, oom func()) error { panic("seam") }
-
-// Delete removes the group; it must be empty. Missing is fine.
-func (g *Group) Delete() error { panic("seam") }
