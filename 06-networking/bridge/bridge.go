@@ -1,11 +1,19 @@
-// Package bridge connects network namespaces: a bridge is the switch, a veth
-// pair is the cable.
+// Package bridge connects network namespaces. A bridge is the switch, a veth
+// pair is the cable: one end is plugged into the bridge, the other is born
+// inside the namespace and called eth0. Addresses come from package ipam,
+// rules from package firewall.
+//
+// The package has one lock, Driver.mu. It is held while the books are changed
+// and while a bridge is made for the first time, never while a cable is laid.
 package bridge
 
 import (
 	"net/netip"
-	"os"
+	"time"
 )
+
+// Default is the name of the network that is always there.
+const Default = "bridge"
 
 // A Network is one bridge with its addresses.
 type Network struct {
@@ -14,7 +22,12 @@ type Network struct {
 	Bridge   string // interface name on the host
 	Subnet   netip.Prefix
 	Gateway  netip.Addr
-	Internal bool
+	Internal bool // nothing goes in or out
+
+	// What follows is kept for whoever asks, and has no effect here.
+	Created time.Time
+	Labels  map[string]string
+	Options map[string]string
 }
 
 // A Port publishes a container's port on the host.
@@ -46,45 +59,10 @@ type Lease struct {
 	Ports     []Port // with the host ports that were picked
 }
 
-// A Driver owns our bridges, their addresses, and our nftables table.
-// It is safe for concurrent use.
-type Driver struct{}
-
 // Config of a Driver.
 type Config struct {
-	Dir    string       // where networks and leases are kept
+	Dir    string       // where networks are kept; leases are the caller's to keep
 	Bridge string       // name of the default bridge: "drydock0"
 	BIP    netip.Prefix // its address, like 172.18.0.1/16; zero: a free one is found
+	Table  string       // our nftables table; empty: the name of the default bridge
 }
-
-// Open reads what is in Dir. Interfaces and rules are made with the first
-// container, not before.
-func Open(c Config) (*Driver, error) { panic("seam") }
-
-// Create makes a user-defined network.
-func (d *Driver) Create(n Network) (Network, error) { panic("seam") }
-
-// Delete removes one without endpoints.
-func (d *Driver) Delete(name string) error { panic("seam") }
-
-// List is ordered by name; the default network is called "bridge".
-func (d *Driver) List() []Network { panic("seam") }
-
-// Reserve binds the host ports of an endpoint without listening, so that
-// "port is already allocated" is told before anything else happens. It picks
-// the ephemeral ones. The files hold the ports until they are closed; the
-// container's shim inherits them.
-func (d *Driver) Reserve(ports []Port) ([]Port, []*os.File, error) { panic("seam") }
-
-// Connect lays the cable: address, default route, published ports.
-func (d *Driver) Connect(network, netns string, e Endpoint) (Lease, error) { panic("seam") }
-
-// Disconnect forgets the lease and its rules. The cable itself goes with its
-// namespace: removing it by hand costs 20 ms.
-func (d *Driver) Disconnect(l Lease) error { panic("seam") }
-
-// Restore takes over the leases of containers that lived on without us.
-func (d *Driver) Restore(leases []Lease) error { panic("seam") }
-
-// Close removes our rules and bridges when no lease is left.
-func (d *Driver) Close() error { panic("seam") }
