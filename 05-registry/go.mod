@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	drydock/01-namespaces v0.0.0
 	drydock/04-images v0.0.0
+	github.com/distribution/reference v0.6.0
 	github.com/google/go-containerregistry v0.22.1
 	github.com/stretchr/testify v1.12.1
 )

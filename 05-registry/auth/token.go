@@ -81,6 +81,8 @@ func (t *Transport) tokenRequest(ctx context.Context, realm *url.URL, service st
 	}
 	if cred.Username != "" {
 		query.Set("account", cred.Username)
+	}
+	if t.Offline {
 		query.Set("client_id", ClientID)
 		query.Set("offline_token", "true")
 	}

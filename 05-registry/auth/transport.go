@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,6 +25,7 @@ type Transport struct {
 	Host        string            // and "registry.example:5000"
 	Credentials Credentials
 	Scopes      []string         // what tokens are for: "repository:library/busybox:pull"
+	Offline     bool             // also ask for a refresh token, to be kept
 	Now         func() time.Time // nil is time.Now
 
 	mu      sync.Mutex
@@ -136,6 +138,14 @@ func (t *Transport) RefreshToken() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.refresh
+}
+
+// Basic tells whether the registry took, or refused, a password itself instead
+// of sending us for a token.
+func (t *Transport) Basic() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.HasPrefix(t.answer, "Basic ")
 }
 
 func (t *Transport) base() http.RoundTripper {

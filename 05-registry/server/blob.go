@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -52,15 +51,6 @@ func (c call) digest(text string) (v1.Hash, error) {
 		return h, refuse(http.StatusBadRequest, "DIGEST_INVALID", "invalid digest: %v", err)
 	}
 	return h, nil
-}
-
-func digestOf(algorithm string, b []byte) (v1.Hash, error) {
-	hasher, err := v1.Hasher(algorithm)
-	if err != nil {
-		return v1.Hash{}, err
-	}
-	hasher.Write(b)
-	return v1.Hash{Algorithm: algorithm, Hex: hex.EncodeToString(hasher.Sum(nil))}, nil
 }
 
 // broken sorts an error of reading a body: too large, or the client went.

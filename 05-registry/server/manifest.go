@@ -89,7 +89,7 @@ func (c call) manifestHash(raw []byte) (v1.Hash, error) {
 		h, _, err := v1.SHA256(bytes.NewReader(raw))
 		return h, err
 	}
-	got, err := digestOf(want.Algorithm, raw)
+	got, err := wire.Digest(want.Algorithm, raw)
 	if err == nil && got != want {
 		err = refuse(http.StatusBadRequest, "DIGEST_INVALID", "the manifest is %s, not %s", got, want)
 	}

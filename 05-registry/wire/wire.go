@@ -1,9 +1,14 @@
 // Package wire holds the few forms of the distribution protocol that both of
-// its ends must agree on: errors, and what a repository or tag may be called.
+// its ends must agree on: errors, digests, and what names may look like.
 // The specification is github.com/opencontainers/distribution-spec.
 package wire
 
-import "regexp"
+import (
+	"encoding/hex"
+	"regexp"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
 
 // The two grammars of the specification. They are also what keeps strangers'
 // words inside a server's directory: neither can hold "..", "_x" or "/x".
@@ -21,3 +26,13 @@ func ValidName(s string) bool { return len(s) <= 255 && name.MatchString(s) }
 
 // ValidTag tells whether a tag may be called s.
 func ValidTag(s string) bool { return tag.MatchString(s) }
+
+// Digest is the digest of b by the named algorithm.
+func Digest(algorithm string, b []byte) (v1.Hash, error) {
+	hasher, err := v1.Hasher(algorithm)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	hasher.Write(b)
+	return v1.Hash{Algorithm: algorithm, Hex: hex.EncodeToString(hasher.Sum(nil))}, nil
+}
