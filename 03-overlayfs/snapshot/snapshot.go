@@ -10,9 +10,10 @@
 // Each tree is a directory with a short number, for the sake of the one page
 // that mount(2) reads:
 //
-//	DIR/7/fs       what the tree itself has written (an overlay's upper)
-//	DIR/7/work     the kernel's workbench, as long as it is active
-//	DIR/7/record   what it is called and what it stands on; written last
+//	DIR/7        its record, what it is called and what it stands on, is an
+//	             extended attribute of this directory; written last
+//	DIR/7/fs     what the tree itself has written (an overlay's upper)
+//	DIR/7/work   the kernel's workbench, once it was mounted for writing
 //
 // A number without a record was left half-made by a crash, and Open removes
 // it. Nothing is mounted here: Mount says how, and whoever runs the container
@@ -20,7 +21,6 @@
 package snapshot
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,14 +48,6 @@ type Store struct {
 	byName map[string]*record
 	onTop  map[string]int // how many stand on a name
 	next   int
-}
-
-// A record is what the store knows of one tree.
-type record struct {
-	ID        int `json:"-"`
-	Name      string
-	Parent    string `json:",omitempty"`
-	Committed bool   `json:",omitempty"`
 }
 
 // notFound reads as a sentence and is fs.ErrNotExist to errors.Is.
@@ -96,48 +88,6 @@ func Open(dir string) (*Store, error) {
 		}
 	}
 	return s, nil
-}
-
-// load reads the record of a tree, and sweeps a tree that has none.
-func (s *Store) load(id int) error {
-	r := record{ID: id}
-	b, err := os.ReadFile(s.path(id, "record"))
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	if err != nil || r.Name == "" || s.byName[r.Name] != nil {
-		return os.RemoveAll(s.path(id))
-	}
-	s.remember(&r)
-	return nil
-}
-
-// inUserNamespace says whether we may not write trusted xattrs, see
-// user_namespaces(7).
-func inUserNamespace() bool {
-	ids, err := os.ReadFile("/proc/self/uid_map")
-	return os.Geteuid() != 0 || err == nil && string(ids) != "         0          0 4294967295\n"
-}
-
-func (s *Store) remember(r *record) {
-	s.byName[r.Name] = r
-	if r.Parent != "" {
-		s.onTop[r.Parent]++
-	}
-}
-
-func (s *Store) forget(r *record) {
-	delete(s.byName, r.Name)
-	if r.Parent == "" {
-		return
-	}
-	if s.onTop[r.Parent]--; s.onTop[r.Parent] == 0 {
-		delete(s.onTop, r.Parent)
-	}
-}
-
-func (s *Store) path(id int, names ...string) string {
-	return filepath.Join(append([]string{s.dir, strconv.Itoa(id)}, names...)...)
 }
 
 // Prepare makes an active snapshot on top of the parent ("" is an empty
@@ -186,12 +136,10 @@ func (s *Store) create(r, like *record) (err error) {
 			return fmt.Errorf("stat %s: %w", s.path(like.ID, "fs"), err)
 		}
 	}
-	for _, name := range []string{"fs", "work"} {
-		if err := unix.Mkdir(s.path(r.ID, name), 0o700); err != nil {
-			return fmt.Errorf("mkdir %s: %w", s.path(r.ID, name), err)
-		}
-	}
 	upper := s.path(r.ID, "fs")
+	if err := unix.Mkdir(upper, 0o700); err != nil {
+		return fmt.Errorf("mkdir %s: %w", upper, err)
+	}
 	if err := unix.Lchown(upper, int(top.Uid), int(top.Gid)); err != nil {
 		return fmt.Errorf("chown %s: %w", upper, err)
 	}
@@ -201,26 +149,13 @@ func (s *Store) create(r, like *record) (err error) {
 	return s.save(r)
 }
 
-// save writes the record of r: the old one or the new one is there, whenever
-// we are killed. It is not synced, see Sync.
-func (s *Store) save(r *record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	next := s.path(r.ID, "record.new")
-	if err := os.WriteFile(next, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, s.path(r.ID, "record"))
-}
-
 // Mount says how to mount key: an overlay, or a bind mount of its only
 // directory. Target is empty. A committed name is mounted read-only.
 //
 // Who will throw the tree away after a power cut anyhow may add the option
 // "volatile", and save the container its fsyncs and the machine the flush at
 // unmount. The same tree can then not be mounted a second time.
+// See mkdir(2).
 func (s *Store) Mount(key string) (mount.Mount, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,6 +166,12 @@ func (s *Store) Mount(key string) (mount.Mount, error) {
 	l := overlay.Layers{Lower: lower, Base: s.dir, UserXattr: s.userXattr}
 	if !r.Committed {
 		l.Upper, l.Work = s.path(r.ID, "fs"), s.path(r.ID, "work")
+	}
+	if !r.Committed && len(lower) > 0 {
+		// Made here, since most trees are layers that are never mounted.
+		if err := unix.Mkdir(l.Work, 0o700); err != nil && err != unix.EEXIST {
+			return mount.Mount{}, fmt.Errorf("mkdir %s: %w", l.Work, err)
+		}
 	}
 	m, err := l.Mount()
 	if err != nil {
@@ -356,10 +297,9 @@ func (s *Store) Remove(name string) error {
 		s.mu.Unlock()
 		return fmt.Errorf("remove snapshot %s: %d others stand on it", name, n)
 	}
-	err := os.Remove(s.path(r.ID, "record"))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	err := s.unsave(r)
+	if err == nil {
 		s.forget(r)
-		err = nil
 	}
 	s.mu.Unlock()
 	if err == nil {
