@@ -25,15 +25,36 @@ func (d *Driver) plug(n *network, path string, l Lease) (err error) {
 	if err := lay(n.index, netns, l); err != nil {
 		return fmt.Errorf("make cable %s to %s: %w", l.HostLink, l.Interface, err)
 	}
+	defer func() {
+		if err != nil {
+			d.Unplug(l)
+		}
+	}()
+	if len(l.Ports) > 0 {
+		if err := d.hairpin(l); err != nil {
+			return err
+		}
+	}
 	inside, err := socket(netns)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	return furnish(inside, l)
+}
+
+// hairpin lets the bridge send a packet back through the port by which it
+// came, which a switch never does: a container that asks for its own published
+// port. It matters where bridged packets pass the firewall (br_netfilter).
+func (d *Driver) hairpin(l Lease) error {
+	link, err := d.host.LinkByName(l.HostLink)
 	if err == nil {
-		defer inside.Close()
-		err = furnish(inside, l)
+		err = d.host.LinkSetHairpin(link, true)
 	}
 	if err != nil {
-		d.Unplug(l)
+		return fmt.Errorf("set hairpin mode of %s: %w", l.HostLink, err)
 	}
-	return err
+	return nil
 }
 
 // lay makes both ends of the cable with one message: ours is plugged into the

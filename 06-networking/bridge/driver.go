@@ -147,12 +147,17 @@ func (d *Driver) rules() firewall.Rules {
 		if n.index == 0 {
 			continue
 		}
-		r.Networks = append(r.Networks, firewall.Network{Bridge: n.Bridge, Internal: n.Internal})
+		r.Networks = append(r.Networks, n.rules())
 		for _, l := range n.leases {
 			r.Ports = append(r.Ports, n.published(l)...)
 		}
 	}
 	return r
+}
+
+// rules are what the table has to say of one network.
+func (n *network) rules() firewall.Network {
+	return firewall.Network{Bridge: n.Bridge, Subnet: n.Subnet, Internal: n.Internal}
 }
 
 // rewrite brings the table up to date as a whole.

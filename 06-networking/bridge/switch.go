@@ -11,7 +11,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"drydock/06-networking/firewall"
 	"drydock/06-networking/ipam"
 )
 
@@ -37,7 +36,7 @@ func (d *Driver) raise(n *network) (err error) {
 	if !d.tabled || d.boot != before {
 		err = d.rewrite()
 	} else {
-		err = d.table.AddNetwork(firewall.Network{Bridge: n.Bridge, Internal: n.Internal})
+		err = d.table.AddNetwork(n.rules())
 	}
 	if err == nil && d.boot != "" {
 		err = sysctl("ipv4/ip_forward", "1")
@@ -107,7 +106,7 @@ func (d *Driver) local(n *network) error {
 // lower is the opposite of raise for one network.
 func (d *Driver) lower(n *network) error {
 	if n.index != 0 && d.tabled {
-		if err := d.table.RemoveNetwork(firewall.Network{Bridge: n.Bridge, Internal: n.Internal}); err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := d.table.RemoveNetwork(n.rules()); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
 	}

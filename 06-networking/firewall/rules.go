@@ -21,8 +21,9 @@ import (
 
 // A Network is one of our bridges.
 type Network struct {
-	Bridge   string // name of the interface
-	Internal bool   // nothing goes in or out
+	Bridge   string       // name of the interface
+	Subnet   netip.Prefix // of its containers
+	Internal bool         // nothing goes in or out
 }
 
 // A Port is published: what arrives at Host goes to Container.
@@ -47,6 +48,7 @@ type sets struct {
 	bridges  *nftables.Set // names of our bridges
 	internal *nftables.Set // those of internal networks
 	pairs    *nftables.Set // each bridge with itself
+	subnets  *nftables.Set // those of our bridges, as intervals
 	any      *nftables.Set // ports published on every address
 	bound    *nftables.Set // ports published on one address
 }
@@ -59,6 +61,7 @@ func newSets(t *nftables.Table) sets {
 		bridges:  &nftables.Set{Table: t, ID: 1, Name: "bridges", KeyType: ifname},
 		internal: &nftables.Set{Table: t, ID: 2, Name: "internal", KeyType: ifname},
 		pairs:    &nftables.Set{Table: t, ID: 3, Name: "pairs", Concatenation: true, KeyType: concat(ifname, ifname)},
+		subnets:  &nftables.Set{Table: t, ID: 6, Name: "subnets", Interval: true, KeyType: addr},
 		any: &nftables.Set{Table: t, ID: 4, Name: "any", Concatenation: true, IsMap: true,
 			KeyType: concat(proto, port), DataType: concat(addr, port)},
 		bound: &nftables.Set{Table: t, ID: 5, Name: "bound", Concatenation: true, IsMap: true,
@@ -73,7 +76,7 @@ func concat(types ...nftables.SetDatatype) nftables.SetDatatype {
 }
 
 func (s sets) all() []*nftables.Set {
-	return []*nftables.Set{s.bridges, s.internal, s.pairs, s.any, s.bound}
+	return []*nftables.Set{s.bridges, s.internal, s.pairs, s.subnets, s.any, s.bound}
 }
 
 // A chain is a list of rules at one hook of the packet's way.
@@ -147,11 +150,13 @@ func (s sets) forward(closed bool) []rule {
 
 // postrouting hides private addresses from those who could not answer them:
 // the world; a neighbour on the same bridge, who would answer past us and so
-// untranslated (the hairpin); and any container asked from 127.0.0.1.
+// untranslated (the hairpin); and any container asked from 127.0.0.1. A
+// container is known by its address in the second rule, because a packet that
+// was bridged has no incoming interface here (br_netfilter).
 func (s sets) postrouting() []rule {
 	return []rule{
 		{arrivesOn(s.bridges), leavesElsewhere(s.bridges), masquerade()},
-		{staysOn(s.pairs), published(), masquerade()},
+		{leavesBy(s.bridges), published(), comesFrom(s.subnets), masquerade()},
 		{leavesBy(s.bridges), fromLoopback(), masquerade()},
 	}
 }
@@ -161,6 +166,17 @@ func name(s string) []byte {
 	b := make([]byte, unix.IFNAMSIZ)
 	copy(b, s)
 	return b
+}
+
+// interval is a subnet as an interval set has it: where it begins, and the
+// first address behind it, marked as an end.
+func interval(p netip.Prefix) []nftables.SetElement {
+	first := binary.BigEndian.Uint32(p.Addr().AsSlice())
+	behind := first + 1<<(32-p.Bits())
+	return []nftables.SetElement{
+		{Key: binary.BigEndian.AppendUint32(nil, first)},
+		{Key: binary.BigEndian.AppendUint32(nil, behind), IntervalEnd: true},
+	}
 }
 
 // key places a port in the map where it belongs. Each part of a key fills
@@ -184,7 +200,31 @@ func (p Port) value() []byte {
 // protocols are the numbers of protocols(5).
 var protocols = map[string]byte{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP}
 
-// check says what is wrong with a port before the kernel sees it.
+// check says what is wrong with the rules before the kernel sees them.
+func (r Rules) check() error {
+	for _, n := range r.Networks {
+		if err := n.check(); err != nil {
+			return err
+		}
+	}
+	for _, p := range r.Ports {
+		if err := p.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n Network) check() error {
+	if len(n.Bridge) == 0 || len(n.Bridge) >= unix.IFNAMSIZ {
+		return fmt.Errorf("%q cannot be the name of a bridge", n.Bridge)
+	}
+	if !n.Subnet.Addr().Is4() || n.Subnet.Bits() == 0 {
+		return fmt.Errorf("bridge %s: %s is no IPv4 subnet", n.Bridge, n.Subnet)
+	}
+	return nil
+}
+
 func (p Port) check() error {
 	if _, ok := protocols[p.Protocol]; !ok {
 		return fmt.Errorf("publish port %d: unknown protocol %q", p.Host.Port(), p.Protocol)

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,10 +27,8 @@ func New(name string) *Table {
 // new one comes within one batch, so that no packet passes between the two;
 // connections that are under way stay translated.
 func (t *Table) Replace(r Rules) error {
-	for _, p := range r.Ports {
-		if err := p.check(); err != nil {
-			return err
-		}
+	if err := r.check(); err != nil {
+		return err
 	}
 	return t.batch("write", func(c *nftables.Conn) error {
 		c.AddTable(t.table) // or deleting it would fail the first time
@@ -58,7 +57,7 @@ func (t *Table) addChain(c *nftables.Conn, chain chain) {
 
 func (t *Table) fill(c *nftables.Conn, r Rules) error {
 	for _, n := range r.Networks {
-		if err := t.eachName(n, c.SetAddElements); err != nil {
+		if err := t.eachElement(n, c.SetAddElements); err != nil {
 			return err
 		}
 	}
@@ -67,24 +66,25 @@ func (t *Table) fill(c *nftables.Conn, r Rules) error {
 
 // AddNetwork tells the table of one more bridge.
 func (t *Table) AddNetwork(n Network) error {
+	if err := n.check(); err != nil {
+		return err
+	}
 	return t.batch("add bridge "+n.Bridge+" to", func(c *nftables.Conn) error {
-		return t.eachName(n, c.SetAddElements)
+		return t.eachElement(n, c.SetAddElements)
 	})
 }
 
 // RemoveNetwork takes a bridge back.
 func (t *Table) RemoveNetwork(n Network) error {
 	return t.batch("remove bridge "+n.Bridge+" from", func(c *nftables.Conn) error {
-		return t.eachName(n, c.SetDeleteElements)
+		return t.eachElement(n, c.SetDeleteElements)
 	})
 }
 
 // Publish lets ports in.
 func (t *Table) Publish(ports []Port) error {
-	for _, p := range ports {
-		if err := p.check(); err != nil {
-			return err
-		}
+	if err := (Rules{Ports: ports}).check(); err != nil {
+		return err
 	}
 	return t.batch("publish ports in", func(c *nftables.Conn) error {
 		return t.eachPort(ports, c.SetAddElements)
@@ -125,18 +125,15 @@ func (t *Table) batch(what string, fill func(*nftables.Conn) error) error {
 // A change adds elements to a set or deletes them.
 type change func(*nftables.Set, []nftables.SetElement) error
 
-// eachName changes the elements that stand for a network.
-func (t *Table) eachName(n Network, do change) error {
-	key := name(n.Bridge)
-	if err := do(t.sets.bridges, []nftables.SetElement{{Key: key}}); err != nil {
-		return err
+// eachElement changes the elements that stand for a network.
+func (t *Table) eachElement(n Network, do change) error {
+	key := []nftables.SetElement{{Key: name(n.Bridge)}}
+	pair := []nftables.SetElement{{Key: slices.Concat(name(n.Bridge), name(n.Bridge))}}
+	err := errors.Join(do(t.sets.bridges, key), do(t.sets.pairs, pair), do(t.sets.subnets, interval(n.Subnet)))
+	if err == nil && n.Internal {
+		err = do(t.sets.internal, key)
 	}
-	if n.Internal {
-		if err := do(t.sets.internal, []nftables.SetElement{{Key: key}}); err != nil {
-			return err
-		}
-	}
-	return do(t.sets.pairs, []nftables.SetElement{{Key: append(slices.Clone(key), key...)}})
+	return err
 }
 
 // chunk is how many elements travel in one message: the length of the list is

@@ -81,6 +81,14 @@ func staysOn(s *nftables.Set) word {
 	}}
 }
 
+// comesFrom matches a source address within an interval of the set.
+func comesFrom(s *nftables.Set) word {
+	return word{"ip saddr @" + s.Name, []expr.Any{
+		&expr.Payload{DestRegister: r0, Base: expr.PayloadBaseNetworkHeader, Offset: sourceAddress, Len: 4},
+		&expr.Lookup{SourceRegister: r0, SetName: s.Name, SetID: s.ID},
+	}}
+}
+
 // The places of an IPv4 header, from its start.
 const (
 	sourceAddress      = 12
