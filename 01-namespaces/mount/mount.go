@@ -2,6 +2,8 @@
 // following what a hostile image may have put in their way.
 package mount
 
+import "fmt"
+
 // A Mount is one entry of a mount table, as mount(8) and fstab(5) write it.
 type Mount struct {
 	// Type is the file system: "proc", "tmpfs", "overlay", …; "bind" makes
@@ -18,4 +20,19 @@ type Mount struct {
 	// "noexec", "rbind", "rprivate", "rslave", "rshared", "rro") and what the
 	// file system understands ("size=64m", "lowerdir=…", "userxattr").
 	Options []string
+}
+
+// String says what is mounted where, as error messages need it.
+func (m Mount) String() string {
+	if m.Type == "bind" || m.Source == "" {
+		return fmt.Sprintf("mount %s on %s", either(m.Source, m.Type), m.Target)
+	}
+	return fmt.Sprintf("mount %s on %s", m.Type, m.Target)
+}
+
+func either(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
 }

@@ -2,7 +2,12 @@
 // one that exists. See namespaces(7).
 package namespace
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 // A Kind is a set of kinds of namespace; its bits are those of clone(2).
 type Kind uint64
@@ -18,10 +23,42 @@ const (
 	Cgroup Kind = unix.CLONE_NEWCGROUP
 )
 
+// files are the names of the kinds below /proc/PID/ns.
+var files = []struct {
+	kind Kind
+	name string
+}{
+	{Mount, "mnt"}, {UTS, "uts"}, {IPC, "ipc"}, {PID, "pid"},
+	{Net, "net"}, {User, "user"}, {Cgroup, "cgroup"},
+}
+
+// String names the kinds in k as /proc/PID/ns does: "mnt|pid".
+func (k Kind) String() string {
+	var names []string
+	for _, f := range files {
+		if k&f.kind != 0 {
+			names = append(names, f.name)
+			k &^= f.kind
+		}
+	}
+	if k != 0 {
+		names = append(names, fmt.Sprintf("%#x", uint64(k)))
+	}
+	return strings.Join(names, "|")
+}
+
 // Path is the file that stands for the namespace of one kind that process pid
 // is in, like /proc/1/ns/net.
-func Path(pid int, kind Kind) string { panic("seam") }
+func Path(pid int, kind Kind) string {
+	return fmt.Sprintf("/proc/%d/ns/%s", pid, kind)
+}
 
-// Do runs fn on an OS thread that has entered the namespace at path, and
-// throws the thread away afterwards. setns(2).
-func Do(path string, fn func() error) error { panic("seam") }
+// Of says which kind of namespace the open file fd stands for, and refuses
+// what is no namespace. See ioctl_nsfs(2).
+func Of(fd int) (Kind, error) {
+	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	if err != nil {
+		return 0, fmt.Errorf("not a namespace: %w", err)
+	}
+	return Kind(kind), nil
+}

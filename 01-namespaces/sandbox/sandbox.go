@@ -102,35 +102,3 @@ type Exit struct {
 	Core   bool        // it dumped core
 	At     time.Time
 }
-
-// A Sandbox is a process in its box: first waiting, after Release running.
-type Sandbox struct{}
-
-// Spawn clones the child. It returns as soon as the child exists and has its
-// namespaces: the child goes on alone with its mounts and then waits for
-// Release. What must be done to it from outside (network) happens in between.
-func Spawn(spec Spec, stdio Stdio) (*Sandbox, error) { panic("seam") }
-
-// Enter starts one more process inside the box of process pid; it does not
-// wait for Release, the program runs when Enter returns.
-func Enter(pid int, p Process, stdio Stdio) (*Sandbox, error) { panic("seam") }
-
-// Pid is the process id, as seen by the caller.
-func (s *Sandbox) Pid() int { panic("seam") }
-
-// Terminal is our end of the pty after Release; nil without one.
-func (s *Sandbox) Terminal() *os.File { panic("seam") }
-
-// Release lets the child go on: what depends on the image (user, program,
-// directory) is looked up and the program executed. It returns when the
-// program has started, or says what was tried on what.
-func (s *Sandbox) Release() error { panic("seam") }
-
-// Signal sends a signal to the process (pidfd_send_signal(2)).
-func (s *Sandbox) Signal(sig unix.Signal) error { panic("seam") }
-
-// Wait waits for the end of the process and reaps it.
-func (s *Sandbox) Wait() (Exit, error) { panic("seam") }
-
-// Close kills a child that was never released and closes descriptors.
-func (s *Sandbox) Close() error { panic("seam") }
