@@ -3,17 +3,17 @@ module drydock/04-images
 go 1.26.0
 
 require (
-	drydock/01-namespaces v0.0.0
 	drydock/03-overlayfs v0.0.0
+	github.com/distribution/reference v0.6.0
+	github.com/google/go-containerregistry v0.22.1
+	github.com/klauspost/compress v1.20.3
+	golang.org/x/sys v0.49.0
 )
 
 require (
-	github.com/distribution/reference v0.6.0 // indirect
-	github.com/google/go-containerregistry v0.22.1 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
+	drydock/01-namespaces v0.0.0 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
-	github.com/stretchr/testify v1.12.1 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
 )
 
 replace (

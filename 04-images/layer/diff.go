@@ -15,14 +15,15 @@ import (
 
 // Diff writes what the directory upper of an overlay holds as the tar of a
 // layer: whiteouts get their names back, sockets are left out, names are
-// sorted, so that the same tree always gives the same bytes.
-func Diff(w io.Writer, upper *os.File) error {
+// sorted, so that the same tree always gives the same bytes. It answers the
+// size of the files.
+func Diff(w io.Writer, upper *os.File) (int64, error) {
 	p := newPacker(w)
 	p.whiteouts = true
 	if err := p.children(int(upper.Fd()), ""); err != nil {
-		return err
+		return 0, err
 	}
-	return p.tar.Close()
+	return p.size, p.tar.Close()
 }
 
 // Pack writes what name is below root, with all in it, as a plain tar. name
@@ -54,6 +55,7 @@ type packer struct {
 	tar       *tar.Writer
 	whiteouts bool             // the tree is the upper directory of an overlay
 	links     map[inode]string // files with several names, by their first
+	size      int64            // of the files so far
 	buf       []byte
 }
 
@@ -199,6 +201,7 @@ func (p *packer) content(n node, h *tar.Header) error {
 	if h.Size == 0 {
 		return nil
 	}
+	p.size += h.Size
 	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", n.fd))
 	if err != nil {
 		return fmt.Errorf("open %q: %w", h.Name, err)
