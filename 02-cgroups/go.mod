@@ -4,8 +4,11 @@ go 1.26.0
 
 require (
 	drydock/01-namespaces v0.0.0
+	github.com/cilium/ebpf v0.22.0
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sys v0.49.0
 )
+
+require go.yaml.in/yaml/v3 v3.0.5 // indirect
 
 replace drydock/01-namespaces => ../01-namespaces
