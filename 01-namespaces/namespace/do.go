@@ -19,8 +19,14 @@ func Do(path string, fn func() error) error {
 		return fmt.Errorf("enter namespace: %w", err)
 	}
 	defer f.Close()
+	return Aside(func() error { return enter(f, fn) })
+}
+
+// Aside runs fn on an OS thread that ends with it, so that fn may do to the
+// thread what cannot be undone.
+func Aside(fn func() error) error {
 	done := make(chan error)
-	go func() { done <- onSpareThread(func() error { return enter(f, fn) }) }()
+	go func() { done <- onSpareThread(fn) }()
 	return <-done
 }
 

@@ -27,6 +27,9 @@ type Call struct {
 	// says what not to do after it. AnyError forgives everything.
 	When unix.Errno
 	Skip int
+	// Unless names an earlier result; when that call succeeded, this one is
+	// not made.
+	Unless string
 }
 
 // AnyError as a Call's When: whatever the kernel says, go on.
@@ -103,6 +106,9 @@ var numbers = map[string]uintptr{
 	"fchdir":         unix.SYS_FCHDIR,
 	"fchmod":         unix.SYS_FCHMOD,
 	"fchown":         unix.SYS_FCHOWN,
+	"fsconfig":       unix.SYS_FSCONFIG,
+	"fsmount":        unix.SYS_FSMOUNT,
+	"fsopen":         unix.SYS_FSOPEN,
 	"ioctl":          unix.SYS_IOCTL,
 	"mkdirat":        unix.SYS_MKDIRAT,
 	"mknodat":        unix.SYS_MKNODAT,

@@ -97,7 +97,7 @@ func (s Spec) device(d Device) []Call {
 	base := path.Base(d.Path)
 	if s.New&namespace.User != 0 {
 		return []Call{
-			{Name: "openat", Args: []any{Result("parent"), base, newFile, 0o666}, When: unix.EEXIST, Text: "make file " + d.Path},
+			{Name: "openat", Args: []any{Result("parent"), base, newFile | unix.O_EXCL, 0o666}, When: unix.EEXIST, Text: "make file " + d.Path},
 			{Name: "move_mount", Args: []any{Result("device " + d.Path), "", Result("parent"), base, unix.MOVE_MOUNT_F_EMPTY_PATH},
 				Text: "mount device " + d.Path},
 		}

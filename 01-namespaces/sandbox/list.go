@@ -16,10 +16,10 @@ import (
 type list struct {
 	memory  []byte
 	base    uintptr
-	steps   int // written so far
-	room    int // how many steps fit
-	next    int // first free byte behind the steps
-	results map[string]uintptr
+	steps   int                // written so far
+	room    int                // how many steps fit
+	next    int                // first free byte behind the steps
+	results map[string]uintptr // their places: offsets from base
 	fds     map[Inherited]int
 }
 
@@ -109,17 +109,31 @@ func (l *list) encode(s *step, c Call) error {
 			s.cells |= 1 << i
 		}
 	}
+	if c.Unless != "" {
+		s.unless = l.results[c.Unless]
+	}
 	if c.Save == "" {
 		return nil
 	}
-	cell, err := l.put(make([]byte, 8))
-	s.save, l.results[c.Save] = cell, cell
-	return err
+	return l.save(s, c.Save)
+}
+
+// save gives a result its place; a name that was used before keeps it.
+func (l *list) save(s *step, name string) error {
+	if _, ok := l.results[name]; !ok {
+		address, err := l.put(make([]byte, 8))
+		if err != nil {
+			return err
+		}
+		l.results[name] = address - l.base
+	}
+	s.save = l.results[name]
+	return nil
 }
 
 // value is what stands for an argument in a step, and whether that is the
 // address of a cell which an earlier step fills.
-func (l *list) value(arg any) (value uintptr, cell bool, err error) {
+func (l *list) value(arg any) (value uintptr, place bool, err error) {
 	switch a := arg.(type) {
 	case int:
 		return uintptr(a), false, nil
@@ -132,11 +146,11 @@ func (l *list) value(arg any) (value uintptr, cell bool, err error) {
 		}
 		return uintptr(fd), false, nil
 	case Result:
-		address, ok := l.results[string(a)]
+		place, ok := l.results[string(a)]
 		if !ok {
 			return 0, false, fmt.Errorf("no earlier result %q", string(a))
 		}
-		return address, true, nil
+		return place, true, nil
 	}
 	value, err = l.pointer(arg)
 	return value, false, err
@@ -228,7 +242,7 @@ func (l *list) message(m message) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.results[string(m)] = ancillary + 16
+	l.results[string(m)] = ancillary + 16 - l.base
 	return l.put(words(0, 0, uint64(vector), 1, uint64(ancillary), 24, 0))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"drydock/01-namespaces/mount"
 	"drydock/01-namespaces/namespace"
 )
 
@@ -30,16 +31,9 @@ func openRoot(pid int) (lookup, error) {
 
 func (l lookup) close() { unix.Close(l.root) }
 
-// openIn opens a name below the directory root as if that were "/": links
-// are followed, but never out, and never those of /proc. See openat2(2).
-func openIn(root int, name string, flags int, resolve uint64) (int, error) {
-	how := unix.OpenHow{Flags: uint64(flags) | unix.O_CLOEXEC, Resolve: inside | resolve}
-	for {
-		fd, err := unix.Openat2(root, name, &how)
-		if err != unix.EINTR && err != unix.EAGAIN { // EAGAIN: somebody renamed on our way
-			return fd, err
-		}
-	}
+// open opens a name as the container would find it, and never leaves it.
+func (l lookup) open(name string, flags int) (int, error) {
+	return mount.OpenIn(l.root, name, unix.OpenHow{Flags: uint64(flags)})
 }
 
 // program resolves all that a Process leaves open.
@@ -105,7 +99,7 @@ func absolute(dir, name string) string {
 
 // executable says why the file cannot be executed. See stat(2).
 func (l lookup) executable(name, file string) error {
-	fd, err := openIn(l.root, file, unix.O_PATH, 0)
+	fd, err := l.open(file, unix.O_PATH)
 	if err != nil {
 		return fmt.Errorf("exec: %q: stat %s: %w", name, file, err)
 	}
@@ -139,7 +133,7 @@ const maxAccounts = 4 << 20
 // empty. A fifo or a device in its place is not even opened for reading. See
 // open(2).
 func (l lookup) read(name string) (string, error) {
-	fd, err := openIn(l.root, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	fd, err := l.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err == unix.ENOENT || err == unix.ENOTDIR {
 		return "", nil
 	}
@@ -168,38 +162,12 @@ func (l lookup) makeDir(dir string, s Spec) error {
 	if s.New&namespace.Mount == 0 {
 		return nil // it is the host's tree: nothing is ours to make
 	}
-	parent, err := unix.Dup(l.root)
+	as := mount.Node{Dir: true, UID: outside(s.UIDs), GID: outside(s.GIDs)}
+	fd, err := mount.CreateIn(l.root, dir, as)
 	if err != nil {
-		return err
+		return fmt.Errorf("make working directory %s: %w", dir, err)
 	}
-	defer func() { unix.Close(parent) }()
-	done := "/"
-	for _, name := range strings.Split(strings.Trim(path.Clean(dir), "/"), "/") {
-		done = path.Join(done, name)
-		next, err := l.step(parent, name, done, s)
-		if err != nil {
-			return fmt.Errorf("make working directory %s: %w", dir, err)
-		}
-		unix.Close(parent)
-		parent = next
-	}
-	return nil
-}
-
-// step opens the next directory on the way, made if it is missing. What a
-// link there points to is looked up from the root. See mkdir(2), fchownat(2).
-func (l lookup) step(parent int, name, done string, s Spec) (int, error) {
-	next, err := openIn(l.root, done, unix.O_PATH|unix.O_DIRECTORY, 0)
-	if err != unix.ENOENT || name == "" {
-		return next, err
-	}
-	if err := unix.Mkdirat(parent, name, 0o755); err != nil {
-		return -1, err
-	}
-	if err := unix.Fchownat(parent, name, outside(s.UIDs), outside(s.GIDs), unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return -1, err
-	}
-	return openIn(l.root, done, unix.O_PATH|unix.O_DIRECTORY, 0)
+	return unix.Close(fd)
 }
 
 // outside is what id 0 of the container is out here, or -1 for "as it is".

@@ -3,11 +3,14 @@ package sandbox
 import (
 	"fmt"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"drydock/01-namespaces/mount"
+	"drydock/01-namespaces/namespace"
 )
 
 // source names the i-th mount's copy of its source.
@@ -26,16 +29,39 @@ func (s Spec) openSources() ([]Call, error) {
 		if !strings.HasPrefix(m.Target, "/") || path.Clean(m.Target) == "/" {
 			return nil, fmt.Errorf("%s: the target must be an absolute path below /", m)
 		}
-		if m.Type != "bind" {
+		switch {
+		case s.early(m):
+			calls = append(calls, newTree(source(i), m)...)
+		case m.Type != "bind":
 			continue
+		default:
+			calls = append(calls, copyTree(source(i), m.Source, o.Recursive)...)
 		}
 		if o.Propagation == 0 {
 			o.Propagation, o.Tree = unix.MS_PRIVATE, true
 		}
-		calls = append(calls, copyTree(source(i), m.Source, o.Recursive)...)
 		calls = append(calls, setAttributes(source(i), o)...)
 	}
 	return calls, nil
+}
+
+// early says whether a file system must be made while the host's tree is
+// still there. In a user namespace the kernel makes a proc or a sysfs only if
+// we see one already, whole: it must not show what had been covered. See
+// mount_namespaces(7).
+func (s Spec) early(m mount.Mount) bool {
+	return s.New&namespace.User != 0 && (m.Type == "proc" || m.Type == "sysfs")
+}
+
+// newTree makes a file system that is mounted nowhere yet. See fsopen(2),
+// fsconfig(2), fsmount(2).
+func newTree(name string, m mount.Mount) []Call {
+	context := "context of " + name
+	return []Call{
+		{Name: "fsopen", Args: []any{m.Type, unix.FSOPEN_CLOEXEC}, Save: context, Text: "configure a new " + m.Type},
+		{Name: "fsconfig", Args: []any{Result(context), unix.FSCONFIG_CMD_CREATE, 0, 0, 0}, Text: "make a new " + m.Type},
+		{Name: "fsmount", Args: []any{Result(context), unix.FSMOUNT_CLOEXEC, 0}, Save: name, Text: "open the new " + m.Type},
+	}
 }
 
 // copyTree makes a detached copy of the mount at a path. See open_tree(2).
@@ -68,10 +94,11 @@ func (s Spec) mounts() ([]Call, error) {
 	var calls []Call
 	for i, m := range s.Mounts {
 		m.Target = path.Clean(m.Target)
-		if m.Type == "bind" {
+		if m.Type == "bind" || s.early(m) {
 			calls = append(calls, attach(m, source(i))...)
 			continue
 		}
+		m.Options = s.mappedOptions(m)
 		fresh, err := mountNew(m)
 		if err != nil {
 			return nil, err
@@ -81,18 +108,41 @@ func (s Spec) mounts() ([]Call, error) {
 	return calls, nil
 }
 
+// mappedOptions leaves out a "gid=5" that has no meaning in our user
+// namespace, where the kernel would refuse it. See user_namespaces(7).
+func (s Spec) mappedOptions(m mount.Mount) []string {
+	if s.New&namespace.User == 0 {
+		return m.Options
+	}
+	return slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool {
+		gid, err := strconv.ParseUint(strings.TrimPrefix(o, "gid="), 10, 32)
+		return strings.HasPrefix(o, "gid=") && err == nil && !mapped(s.GIDs, uint32(gid))
+	})
+}
+
+// mapped says whether id is known inside. Without maps only 0 is.
+func mapped(maps []IDMap, id uint32) bool {
+	return id == 0 && len(maps) == 0 || slices.ContainsFunc(maps, func(m IDMap) bool {
+		return id >= m.Inside && id-m.Inside < m.Count
+	})
+}
+
+// resolve is how the target of a mount is found. For proc and sysfs even a
+// link that stays inside is refused: what is masked later must be what was
+// mounted here. See openat2(2).
+func resolve(m mount.Mount) int {
+	if m.Type == "proc" || m.Type == "sysfs" {
+		return inside | unix.RESOLVE_NO_SYMLINKS
+	}
+	return inside
+}
+
 // mountNew mounts a file system: its target is opened safely and entered,
-// and "." is where the mount goes. For proc and sysfs even a link that stays
-// inside is refused: what is masked later must be what was mounted here. See
-// mount(2).
+// and "." is where the mount goes. See mount(2).
 func mountNew(m mount.Mount) ([]Call, error) {
 	o, err := m.Parse()
 	if err != nil {
 		return nil, err
-	}
-	resolve := inside
-	if m.Type == "proc" || m.Type == "sysfs" {
-		resolve |= unix.RESOLVE_NO_SYMLINKS
 	}
 	source := m.Source
 	if source == "" {
@@ -100,47 +150,64 @@ func mountNew(m mount.Mount) ([]Call, error) {
 	}
 	name := "target " + m.Target
 	return join(
-		makeDirectory(m.Target),
+		target(m, func(parent any, base string) []Call {
+			return []Call{mkdir(parent, base, m.Target)}
+		}),
 		[]Call{
-			openPath(m.Target, name, resolve),
 			{Name: "fchdir", Args: []any{Result(name)}, Text: "enter " + m.Target},
 			{Name: "mount", Args: []any{source, ".", m.Type, o.Flags, o.Data}, Text: m.String()},
 		},
 	), nil
 }
 
-// attach puts a detached copy on its target, which is made if it is missing:
-// a directory for a directory, an empty file for anything else. See
-// move_mount(2).
+// attach puts a detached copy on its target. See move_mount(2).
 func attach(m mount.Mount, source string) []Call {
-	name := "target " + m.Target
-	dir, base := path.Split(m.Target)
-	return join(
-		makeDirectory(path.Clean(dir)),
-		[]Call{
-			openPath(path.Clean(dir), "parent", inside),
-			{Name: "fchdir", Args: []any{Result(source)}, When: unix.ENOTDIR, Skip: 1,
-				Text: "see whether " + m.Source + " is a directory"},
-			{Name: "mkdirat", Args: []any{Result("parent"), base, 0o755}, When: unix.EEXIST,
-				Text: "make directory " + m.Target},
-			{Name: "openat", Args: []any{Result("parent"), base, newFile, 0o644}, When: unix.EEXIST,
-				Text: "make file " + m.Target},
-			openPath(m.Target, name, inside),
-			{Name: "move_mount", Args: []any{Result(source), "", Result(name), "", emptyPaths}, Text: m.String()},
-		},
+	return append(
+		target(m, func(parent any, base string) []Call {
+			how := words(newFile, 0o644, inside)
+			return []Call{
+				{Name: "fchdir", Args: []any{Result(source)}, When: unix.ENOTDIR, Skip: 1,
+					Text: "see whether " + m.Source + " is a directory"},
+				mkdir(parent, base, m.Target),
+				{Name: "openat2", Args: []any{Result("/"), m.Target, how, len(how)}, When: unix.EISDIR,
+					Text: "make file " + m.Target},
+			}
+		}),
+		Call{Name: "move_mount", Args: []any{Result(source), "", Result("target " + m.Target), "", emptyPaths}, Text: m.String()},
 	)
 }
 
-// newFile opens nothing that exists: not a device, not what a link points to.
-const newFile = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_CLOEXEC
+// target takes hold of a mount's target. Only if it is not there, the
+// directories above are made and what creates makes it: a directory for a
+// directory, an empty file for anything else.
+func target(m mount.Mount, creates func(parent any, base string) []Call) []Call {
+	name := "target " + m.Target
+	dir, base := path.Split(m.Target)
+	dir = path.Clean(dir)
+	found := openPath(m.Target, name, resolve(m))
+	again := found
+	found.When = unix.ENOENT
+	missing := join(
+		makeDirectory(dir),
+		[]Call{openPath(dir, "parent", inside)},
+		creates(Result("parent"), base),
+		[]Call{again},
+	)
+	for i := range missing {
+		missing[i].Unless = name
+	}
+	return append([]Call{found}, missing...)
+}
+
+// newFile makes a file, also where a link leads to nothing. It is only tried
+// on what does not exist, so it opens no device. See open(2).
+const newFile = unix.O_CREAT | unix.O_WRONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 
 // emptyPaths says that both descriptors of move_mount(2) mean themselves.
 const emptyPaths = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH
 
-// inside is how names of the image are resolved: links are followed as if
-// the root were "/", which it is, and never the links of /proc, which can
-// lead anywhere. See openat2(2).
-const inside = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
+// inside is how names of the image are resolved.
+const inside = mount.Inside
 
 // openPath takes hold of a name in the image. See openat2(2).
 func openPath(path, save string, resolve int) Call {
@@ -158,8 +225,11 @@ func makeDirectory(target string) []Call {
 	}
 	dir, base := path.Split(target)
 	dir = path.Clean(dir)
-	return append(makeDirectory(dir),
-		openPath(dir, "parent", inside),
-		Call{Name: "mkdirat", Args: []any{Result("parent"), base, 0o755}, When: unix.EEXIST,
-			Text: "make directory " + target})
+	return append(makeDirectory(dir), openPath(dir, "parent", inside), mkdir(Result("parent"), base, target))
+}
+
+// mkdir makes one directory unless it is there.
+func mkdir(parent any, base, target string) Call {
+	return Call{Name: "mkdirat", Args: []any{parent, base, 0o755}, When: unix.EEXIST,
+		Text: "make directory " + target}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"drydock/01-namespaces/mount"
 )
 
 // terminal makes the pty, which came as a descriptor, the standard three. A
@@ -24,7 +26,7 @@ func terminal(p Process, pty any, console bool) []Call {
 	}
 	return append(calls,
 		openPath("/dev", "/dev", inside),
-		Call{Name: "openat", Args: []any{Result("/dev"), "console", newFile, 0o600}, When: unix.EEXIST, Text: "make file /dev/console"},
+		Call{Name: "openat", Args: []any{Result("/dev"), "console", newFile | unix.O_EXCL, 0o600}, When: unix.EEXIST, Text: "make file /dev/console"},
 		Call{Name: "open_tree", Args: []any{pty, "", unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH},
 			Save: "console", Text: "open the terminal a second time"},
 		Call{Name: "move_mount", Args: []any{Result("console"), "", Result("/dev"), "console", unix.MOVE_MOUNT_F_EMPTY_PATH},
@@ -53,7 +55,7 @@ type pty struct {
 // after it has shown that it belongs to a devpts: it is the container's file,
 // and opening some other device could do harm. See pts(4), ioctl_tty(2).
 func openTerminal(root int, rows, columns uint16) (*pty, error) {
-	path, err := openIn(root, "dev/pts/ptmx", unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
+	path, err := mount.OpenIn(root, "dev/pts/ptmx", unix.OpenHow{Flags: unix.O_PATH, Resolve: unix.RESOLVE_NO_SYMLINKS})
 	if err != nil {
 		return nil, fmt.Errorf("open a terminal: %w", err)
 	}

@@ -9,12 +9,13 @@ import (
 
 // A step is a Call as the walker wants it: numbers and addresses only.
 type step struct {
-	nr    uintptr
-	args  [6]uintptr
-	cells uintptr // bit i: args[i] is the address of the value, not the value
-	when  uintptr
-	skip  uintptr
-	save  uintptr // address that takes the result, or 0
+	nr     uintptr
+	args   [6]uintptr
+	cells  uintptr // bit i: args[i] is the place of the value, not the value
+	when   uintptr
+	skip   uintptr
+	save   uintptr // place that takes the result, or 0
+	unless uintptr // place of a result that makes this step needless, or 0
 }
 
 // A head lies at the start of the list and is followed by its steps.
@@ -37,7 +38,7 @@ const (
 // collector, and a lock that another thread held is held for ever. Hence it
 // must not grow its stack (nosplit), not be watched (norace, nocheckptr), not
 // allocate, and make raw system calls that tell the Go runtime nothing. All
-// that it touches lies in a mapping of its own, as plain addresses.
+// that it touches lies in a mapping of its own; a place is an offset in it.
 //
 //go:nosplit
 //go:norace
@@ -46,10 +47,13 @@ func walk(list unsafe.Pointer) {
 	h := (*head)(list)
 	for i := uintptr(0); ; i++ {
 		s := (*step)(unsafe.Add(list, headSize+i*stepSize))
+		if s.unless != 0 && int(*(*uintptr)(unsafe.Add(list, s.unless))) >= 0 {
+			continue
+		}
 		args := s.args
 		for k := range args {
 			if s.cells>>k&1 == 1 {
-				args[k] = *(*uintptr)(unsafe.Add(list, args[k]-uintptr(list)))
+				args[k] = *(*uintptr)(unsafe.Add(list, args[k]))
 			}
 		}
 		r, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
@@ -60,7 +64,7 @@ func walk(list unsafe.Pointer) {
 			fail(h, i, uintptr(errno))
 		}
 		if s.save != 0 {
-			*(*uintptr)(unsafe.Add(list, s.save-uintptr(list))) = r
+			*(*uintptr)(unsafe.Add(list, s.save)) = r
 		}
 		if s.nr == unix.SYS_RECVMSG && r == 0 {
 			fail(h, i, uintptr(unix.EPIPE)) // the parent is gone: nobody wants us
