@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	drydock/01-namespaces v0.0.0-00010101000000-000000000000
 	github.com/google/nftables v0.3.0
+	github.com/miekg/dns v1.1.73
 	github.com/stretchr/testify v1.12.1
 	github.com/vishvananda/netlink v1.3.1
 	golang.org/x/sys v0.49.0

@@ -69,34 +69,38 @@ func Serve(t testing.TB, netns, address, says string) net.Addr {
 // Serve said, or why there was no answer.
 func Ask(t testing.TB, netns, address string) (string, error) {
 	t.Helper()
-	return AskFrom(t, netns, "", address)
+	return Call{Netns: netns, Address: address, Patience: 5 * time.Second}.Ask(t)
 }
 
-// AskFrom does the same with a source address of one's own choice.
-func AskFrom(t testing.TB, netns, source, address string) (string, error) {
+// A Call is a question to a server of Serve.
+type Call struct {
+	Netns    string        // from where
+	Source   string        // an address of one's own choice, or ""
+	Address  string        // of the server
+	Patience time.Duration // how long packets that are dropped are waited for
+}
+
+// Ask does as it says.
+func (c Call) Ask(t testing.TB) (string, error) {
 	t.Helper()
-	d := net.Dialer{Timeout: patience}
-	if source != "" {
-		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
+	d := net.Dialer{Timeout: c.Patience}
+	if c.Source != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.Source)}
 	}
-	var c net.Conn
+	var conn net.Conn
 	var err error
-	at(t, netns, func() error {
-		c, err = d.Dial("tcp4", address)
+	at(t, c.Netns, func() error {
+		conn, err = d.Dial("tcp4", c.Address)
 		return nil
 	})
 	if err != nil {
 		return "", err
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
-	b, err := io.ReadAll(c)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	b, err := io.ReadAll(conn)
 	return string(b), err
 }
-
-// patience is how long a packet that is dropped is waited for. It does not
-// decide about success: an answer inside one machine takes microseconds.
-const patience = 700 * time.Millisecond
 
 func at(t testing.TB, netns string, fn func() error) {
 	t.Helper()
