@@ -84,40 +84,40 @@ func (i *image) RawManifest() ([]byte, error) { return i.raw, nil }
 // LayerByDigest implements partial.CompressedImageCore.
 func (i *image) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	if h == i.parsed.Config.Digest {
-		return partial.CompressedLayer(&remote{image: i, d: i.parsed.Config, diff: h}), nil
+		return &layer{image: i, d: i.parsed.Config, diff: h}, nil
 	}
 	for n, d := range i.parsed.Layers {
 		if d.Digest != h {
 			continue
 		}
 		if i.diffs == nil {
-			return &remote{image: i, d: d, diff: h}, nil
+			return &layer{image: i, d: d, diff: h}, nil
 		}
-		return &remote{image: i, d: d, diff: i.diffs[n]}, nil
+		return &layer{image: i, d: d, diff: i.diffs[n]}, nil
 	}
 	return nil, fmt.Errorf("the image has no layer %s", h)
 }
 
-// remote is a layer that is fetched when it is read.
-type remote struct {
+// layer is one that is fetched when it is read.
+type layer struct {
 	image *image
 	d     v1.Descriptor
 	diff  v1.Hash
 }
 
 // Digest implements partial.CompressedLayer.
-func (l *remote) Digest() (v1.Hash, error) { return l.d.Digest, nil }
+func (l *layer) Digest() (v1.Hash, error) { return l.d.Digest, nil }
 
 // DiffID spares partial from fetching the layer just to hash it.
-func (l *remote) DiffID() (v1.Hash, error) { return l.diff, nil }
+func (l *layer) DiffID() (v1.Hash, error) { return l.diff, nil }
 
 // Size implements partial.CompressedLayer.
-func (l *remote) Size() (int64, error) { return l.d.Size, nil }
+func (l *layer) Size() (int64, error) { return l.d.Size, nil }
 
 // MediaType implements partial.CompressedLayer.
-func (l *remote) MediaType() (types.MediaType, error) { return l.d.MediaType, nil }
+func (l *layer) MediaType() (types.MediaType, error) { return l.d.MediaType, nil }
 
 // Compressed implements partial.CompressedLayer.
-func (l *remote) Compressed() (io.ReadCloser, error) {
+func (l *layer) Compressed() (io.ReadCloser, error) {
 	return l.image.session.blob(l.image.ctx, l.d), nil
 }

@@ -53,11 +53,15 @@ func (c call) digest(text string) (v1.Hash, error) {
 	return h, nil
 }
 
-// broken sorts an error of reading a body: too large, or the client went.
+// broken sorts an error of reading a body: it is too large, it ended early, or
+// it was us who could not keep it.
 func broken(err error) error {
 	var large *http.MaxBytesError
-	if errors.As(err, &large) || !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
+	switch {
+	case errors.As(err, &large):
+		return refuse(http.StatusRequestEntityTooLarge, "SIZE_INVALID", "more than %d bytes", large.Limit)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(http.StatusBadRequest, "SIZE_INVALID", "the body ended too early")
 	}
-	return refuse(http.StatusBadRequest, "SIZE_INVALID", "the body ended too early")
+	return err
 }

@@ -25,17 +25,12 @@ func unknown(err error, code, message string, detail any) error {
 	return err
 }
 
-// writeError answers in the specification's form. What is not a refusal is
-// our own trouble: its text may hold paths, so the client does not get it.
-func writeError(w http.ResponseWriter, err error) {
+// fail answers in the specification's form. What is not a refusal is our own
+// trouble: its text may hold paths, so it goes to the log and not to the client.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var no *wire.Error
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &no):
-	case errors.As(err, &large):
-		no = &wire.Error{Status: http.StatusRequestEntityTooLarge, Code: "SIZE_INVALID",
-			Message: fmt.Sprintf("more than %d bytes", large.Limit)}
-	default:
+	if !errors.As(err, &no) {
+		s.config.Log.Printf("%s %s: %v", r.Method, r.URL.Path, err)
 		no = &wire.Error{Status: http.StatusInternalServerError, Code: wire.Unknown, Message: "internal error"}
 	}
 	writeJSON(w, no.Status, map[string]any{"errors": []*wire.Error{no}})

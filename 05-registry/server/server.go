@@ -16,7 +16,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -113,11 +112,7 @@ var routes = []route{
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	if err := s.serve(w, r); err != nil {
-		var no *wire.Error
-		if !errors.As(err, &no) {
-			s.config.Log.Printf("%s %s: %v", r.Method, r.URL.Path, err)
-		}
-		writeError(w, err)
+		s.fail(w, r, err)
 	}
 }
 
