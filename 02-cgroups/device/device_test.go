@@ -35,7 +35,7 @@ type question struct {
 
 const (
 	read, writing, mknod = 2, 4, 1
-	block, char         = 1, 2
+	block, char          = 1, 2
 )
 
 // run performs the few instructions that Program uses.
