@@ -48,7 +48,9 @@ func ours(t *testing.T, c server.Config) http.Handler {
 	return s
 }
 
-func oracle() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
+func oracle() http.Handler { return registry.New(registry.Logger(quiet())) }
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // debian starts Debian's docker-registry and waits until it answers.
 func debian(t *testing.T) string {

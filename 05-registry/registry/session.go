@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,7 +191,7 @@ func pause(resp *http.Response, err error, attempt int) (time.Duration, bool) {
 func passes(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return op.Op == "read" || op.Op == "write"
+		return slices.Contains([]string{"read", "write", "readfrom"}, op.Op) // and not "dial", or an alert of TLS
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
