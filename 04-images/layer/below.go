@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"drydock/03-overlayfs/overlay"
 )
 
 // Below is the tree that layers make together, read without mounting it. It
@@ -137,7 +139,7 @@ func descend(dirs []int, part string) ([]node, error) {
 			return nil, err
 		}
 		isDir := n.stat.Mode&unix.S_IFMT == unix.S_IFDIR
-		if isWhiteout(&n.stat) || !isDir && len(found) > 0 {
+		if overlay.IsWhiteout(&n.stat) || !isDir && len(found) > 0 {
 			n.close()
 			break
 		}
@@ -166,12 +168,17 @@ func look(dir int, part string) (node, error) {
 	return n, nil
 }
 
-// isOpaque reads the attribute by way of /proc: an O_PATH descriptor itself
-// has none. See getxattr(2).
+// isOpaque opens a directory anew: an O_PATH descriptor has no attributes.
+// See openat(2).
 func isOpaque(fd int) bool {
-	var value [1]byte
-	n, err := unix.Getxattr(fmt.Sprintf("/proc/self/fd/%d", fd), opaqueAttribute, value[:])
-	return err == nil && n == 1 && value[0] == 'y'
+	d, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(d)
+	forRoot, _ := overlay.IsOpaque(d, false)
+	forUser, _ := overlay.IsOpaque(d, true)
+	return forRoot || forUser
 }
 
 // names are the names of the root.

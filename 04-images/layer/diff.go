@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"drydock/03-overlayfs/overlay"
 )
 
 // Diff writes what the directory upper of an overlay holds as the tar of a
@@ -98,7 +100,7 @@ func (p *packer) entry(dir int, base, name string) error {
 		return fmt.Errorf("open %q: %w", name, err)
 	}
 	defer n.close()
-	if p.whiteouts && isWhiteout(&n.stat) {
+	if p.whiteouts && overlay.IsWhiteout(&n.stat) {
 		where, base := path.Split(name)
 		return p.mark(where+whiteout+base, n)
 	}

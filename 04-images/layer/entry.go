@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"drydock/03-overlayfs/overlay"
 )
 
 // place makes what an entry describes.
@@ -201,7 +203,7 @@ func (t *tree) hardLink(parent *dir, base string, h *tar.Header) error {
 	}
 	var st unix.Stat_t
 	err = unix.Fstatat(source.fd, old, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if errors.Is(err, unix.ENOENT) || err == nil && isWhiteout(&st) && t.options.Whiteouts {
+	if errors.Is(err, unix.ENOENT) || err == nil && overlay.IsWhiteout(&st) && t.options.Whiteouts {
 		if t.options.Below == nil && t.options.Whiteouts {
 			t.result.Replay = true // the file is in a layer below
 			return nil

@@ -2,10 +2,11 @@ package layer
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"drydock/03-overlayfs/overlay"
 )
 
 // How layers spell deletion. See the image specification, layer.md.
@@ -14,15 +15,6 @@ const (
 	opaque   = ".wh..wh..opq"
 	private  = ".wh..wh." // aufs kept its own files under such names
 )
-
-// opaqueAttribute makes overlayfs hide all that lies below a directory. See
-// the kernel's Documentation/filesystems/overlayfs.rst.
-const opaqueAttribute = "trusted.overlay.opaque"
-
-// isWhiteout knows what overlayfs takes for a deleted file.
-func isWhiteout(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
-}
 
 // hide obeys a whiteout entry of the directory where.
 func (t *tree) hide(where, base string) error {
@@ -48,9 +40,9 @@ func (t *tree) hide(where, base string) error {
 }
 
 // white hides base of the layers below. What this layer itself has of that
-// name stays: only the old must not shine through. See mknodat(2).
+// name stays: only the old must not shine through. See fstatat(2).
 func (t *tree) white(parent *dir, base string) error {
-	err := unix.Mknodat(parent.fd, base, unix.S_IFCHR, 0)
+	err := overlay.Whiteout(parent.fd, base)
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
@@ -70,7 +62,7 @@ func (t *tree) unwhite(parent *dir, name string) (bool, error) {
 	_, base := split(name)
 	var st unix.Stat_t
 	err := unix.Fstatat(parent.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if err != nil || !isWhiteout(&st) || !t.options.Whiteouts {
+	if err != nil || !overlay.IsWhiteout(&st) || !t.options.Whiteouts {
 		return false, err
 	}
 	if err := unix.Unlinkat(parent.fd, base, 0); err != nil {
@@ -83,17 +75,19 @@ func (t *tree) unwhite(parent *dir, name string) (bool, error) {
 	return true, setOpaque(parent.fd, base)
 }
 
-// setOpaque marks a directory. See fsetxattr(2).
+// setOpaque marks a directory. In a user namespace only the user attribute
+// may be written, and overlayfs is told to look for that one. See openat(2).
 func setOpaque(fd int, base string) error {
 	d, err := unix.Openat(fd, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(d)
-	if err := unix.Fsetxattr(d, opaqueAttribute, []byte("y"), 0); err != nil {
-		return fmt.Errorf("set attribute %s: %w", opaqueAttribute, err)
+	err = overlay.SetOpaque(d, false)
+	if errors.Is(err, unix.EPERM) {
+		err = overlay.SetOpaque(d, true)
 	}
-	return nil
+	return err
 }
 
 // hideAll hides everything below a directory. The kernel never asks whether
