@@ -1,6 +1,6 @@
 module drydock/chapters
 
-go 1.26
+go 1.26.0
 
 require (
 	drydock/01-namespaces v0.0.0
@@ -12,6 +12,11 @@ require (
 	drydock/07-daemon v0.0.0
 	drydock/08-dockerfile v0.0.0
 	drydock/final v0.0.0
+)
+
+require (
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
 )
 
 replace (

@@ -84,6 +84,7 @@ func config(arch string) *v1.ConfigFile {
 		Architecture: arch,
 		OS:           "linux",
 		Created:      v1.Time{Time: Born},
+		RootFS:       v1.RootFS{Type: "layers"},
 		Config: v1.Config{
 			Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			Cmd: []string{"sh"},

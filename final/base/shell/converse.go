@@ -22,7 +22,7 @@ func (s *shell) converse() int {
 	s.mu.Unlock()
 	signal.Notify(s.arrived, syscall.SIGINT)
 	l := newLines()
-	for !s.runner.Exited() {
+	for exited := false; !exited; {
 		stmts, err := s.ask(l)
 		if errors.Is(err, io.EOF) {
 			fmt.Println("exit")
@@ -37,15 +37,16 @@ func (s *shell) converse() int {
 			s.status = 2
 			continue
 		}
-		s.obey(stmts)
+		exited = s.obey(stmts)
 	}
 	return s.status
 }
 
-// obey runs what was typed, until it ends or Ctrl-C is hit. The terminal sends
+// obey runs what was typed, until it ends or Ctrl-C is hit, and tells whether
+// it ended the shell; to the interpreter a cancelled loop looks the same. The terminal sends
 // SIGINT to every process of its foreground group, so a program gets it by
 // itself; the context is for loops of the shell.
-func (s *shell) obey(stmts []*syntax.Stmt) {
+func (s *shell) obey(stmts []*syntax.Stmt) (exited bool) {
 	file := &syntax.File{Stmts: stmts}
 	s.prepare(file)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -54,12 +55,14 @@ func (s *shell) obey(stmts []*syntax.Stmt) {
 	s.cancel = cancel
 	s.mu.Unlock()
 	s.status = s.runStmts(ctx, file.Stmts)
-	if ctx.Err() != nil {
-		fmt.Println()
-	}
 	s.mu.Lock()
 	s.cancel = func() {}
 	s.mu.Unlock()
+	if ctx.Err() != nil {
+		fmt.Println()
+		return false
+	}
+	return s.runner.Exited()
 }
 
 // ask reads lines until they are whole statements.

@@ -162,6 +162,11 @@ func replaceLast(file *syntax.File) {
 		return
 	}
 	stmt := file.Stmts[0]
+	for _, redirection := range stmt.Redirs {
+		if redirection.Hdoc != nil || redirection.Op == syntax.WordHdoc {
+			return // its text is written by a goroutine, which an exec would end
+		}
+	}
 	call, ok := stmt.Cmd.(*syntax.CallExpr)
 	if !ok || stmt.Background || stmt.Negated || stmt.Coprocess || !plain(stmt, nil) {
 		return

@@ -72,7 +72,7 @@ func (c command) program() error {
 	c.began(job, cmd.Process.Pid)
 	defer c.ended(job, cmd.Process.Pid)
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	go func() { done <- c.reaped(cmd) }()
 	for {
 		select {
 		case err := <-done:
@@ -92,13 +92,27 @@ func (c command) launch() (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock() // so that reap never sees a program of ours that is not in own
+	defer c.mu.Unlock()
 	cmd := c.command(path, c.args)
 	err = c.withUmask(cmd.Start)
 	if errors.Is(err, syscall.ENOEXEC) {
 		cmd = c.command("/proc/self/exe", append([]string{"sh", path}, c.args[1:]...))
 		err = c.withUmask(cmd.Start)
 	}
+	if err == nil {
+		c.own[cmd.Process.Pid] = true
+	}
 	return cmd, err
+}
+
+// reaped waits for a program of ours.
+func (c command) reaped(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.own, cmd.Process.Pid)
+	return err
 }
 
 // command describes a program with the streams and directory of its shell.

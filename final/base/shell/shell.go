@@ -39,6 +39,7 @@ type shell struct {
 	jobs    []*job
 	entered map[string]chan *job // a background statement → its newest job
 	sites   int                  // how many background statements were seen
+	own     map[int]bool         // the programs that a command waits for
 	cancel  context.CancelFunc   // ends the command that an interactive user waits for
 }
 
@@ -49,6 +50,7 @@ func newShell(params []string) (*shell, error) {
 		pending: make(chan syscall.Signal, 16),
 		traps:   map[syscall.Signal]string{},
 		entered: map[string]chan *job{},
+		own:     map[int]bool{},
 	}
 	r, err := interp.New(
 		interp.StdIO(os.Stdin, os.Stdout, os.Stderr),
@@ -62,9 +64,9 @@ func newShell(params []string) (*shell, error) {
 	return s, err
 }
 
-// own tells which names the shell itself answers; the interpreter knows them
+// isOwn tells which names the shell itself answers; the interpreter knows them
 // as words but cannot perform them.
-func own(name string) bool {
+func isOwn(name string) bool {
 	return slices.Contains([]string{"trap", "wait", "kill", "umask", "ulimit", "exec"}, name)
 }
 
@@ -82,13 +84,13 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 			return []string{"eval", text + "\n" + again(hc.LastExitStatus, args)}, nil
 		}
 	}
-	if args[0] == "command" && len(args) > 1 && own(args[1]) {
+	if args[0] == "command" && len(args) > 1 && isOwn(args[1]) {
 		args = args[1:]
 	}
 	switch {
 	case args[0] == "exec" && len(args) == 1: // only redirections: the interpreter's affair
 		return args, nil
-	case own(args[0]):
+	case isOwn(args[0]):
 		return append([]string{"sh:" + args[0]}, args[1:]...), nil
 	case args[0] == "eval" && len(args) > 1:
 		return []string{"eval", s.prepareText(strings.Join(args[1:], " "))}, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,12 +21,49 @@ import (
 func (s *shell) listen() {
 	if os.Getpid() == 1 {
 		signal.Notify(s.arrived, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
+		go s.adopt()
 	}
 	go func() {
 		for sig := range s.arrived {
 			s.deliver(sig.(syscall.Signal))
 		}
 	}()
+}
+
+// adopt reaps the orphans of the namespace, which the kernel gives to its
+// first process. A program that we started ourselves is left to whoever waits
+// for it.
+func (s *shell) adopt() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	for range ended {
+		s.reap()
+	}
+}
+
+// reap takes every orphan that has ended. See wait4(2).
+func (s *shell) reap() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, pid := range children() {
+		if !s.own[pid] {
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
+}
+
+// children lists our children, which the kernel shows per thread. See
+// proc_tid_children(5).
+func children() []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for _, word := range strings.Fields(string(text)) {
+			pids = append(pids, atoi(word))
+		}
+	}
+	return pids
 }
 
 // deliver hands a signal to its trap, or to the command of an interactive

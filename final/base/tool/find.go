@@ -58,6 +58,9 @@ func (c *call) visit(f filter, root, path string, e fs.DirEntry) error {
 		if f.null {
 			end = "\x00"
 		}
+		if root == "." && path != "." { // WalkDir leaves the ./ out
+			path = "./" + path
+		}
 		fmt.Fprint(c.out, path, end)
 	}
 	if depth == f.depth && e.IsDir() {

@@ -1,0 +1,178 @@
+// Package cli is the command drydock: docker's words and flags, one file a
+// verb. It knows the API and nothing of how containers are made.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"drydock/final/client"
+)
+
+// An App is one run of the command line.
+type App struct {
+	In       *os.File
+	Out, Err *os.File
+
+	host   string
+	client *client.Client
+}
+
+// Main runs the command line args (without the program's name) and returns
+// its exit status, in Docker's numbers: 125 where the engine or the command
+// line is at fault, 126 and 127 where the program of a container is, and the
+// program's own status otherwise.
+func Main(args []string, in, out, errOut *os.File) int {
+	app := &App{In: in, Out: out, Err: errOut}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	root := app.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	return app.report(root.ExecuteContext(ctx))
+}
+
+// report prints err and finds the exit status in it.
+func (a *App) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	var status *statusError
+	if !errors.As(err, &status) {
+		status = &statusError{code: 1, err: err}
+	}
+	if status.err != nil {
+		fmt.Fprintln(a.Err, status.err)
+	}
+	return status.code
+}
+
+// A statusError ends the program with a code of its own, silently when err is
+// nil.
+type statusError struct {
+	code int
+	err  error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// root is the command without a verb.
+func (a *App) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:              "drydock [OPTIONS] COMMAND",
+		Short:            "Build your own Docker: the engine made of eight chapters",
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		TraverseChildren: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return &statusError{1, fmt.Errorf("drydock: unknown command: drydock %s\n\nRun 'drydock --help' for more information", args[0])}
+		},
+		RunE:              func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.connect() },
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &statusError{125, fmt.Errorf("%w\n\nUsage:  %s\n\nRun '%s --help' for more information", err, cmd.UseLine(), cmd.CommandPath())}
+	})
+	root.Flags().StringVarP(&a.host, "host", "H", "", "Daemon socket to connect to (default $DOCKER_HOST, or unix:///run/drydock.sock)")
+	root.AddCommand(
+		a.runCommand(), a.createCommand(), a.startCommand(), a.attachCommand(), a.execCommand(),
+		a.psCommand(), a.inspectCommand(), a.logsCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand(),
+		a.imagesCommand(), a.pullCommand(), a.pushCommand(), a.tagCommand(), a.rmiCommand(), a.loadCommand(), a.saveCommand(), a.importCommand(), a.buildCommand(),
+		a.versionCommand(), a.infoCommand(),
+	)
+	return root
+}
+
+// connect prepares the client; nothing is sent yet.
+func (a *App) connect() (err error) {
+	host := a.host
+	if host == "" {
+		host = os.Getenv("DOCKER_HOST")
+	}
+	if host == "" {
+		host = "unix:///run/drydock.sock"
+	}
+	a.client, err = client.New(host)
+	if err != nil {
+		return &statusError{125, err}
+	}
+	return nil
+}
+
+// atLeast and exactly check the number of arguments in Docker's words.
+func atLeast(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= n {
+			return nil
+		}
+		return wrongArguments(cmd, fmt.Sprintf("requires at least %d %s", n, plural("argument", n)))
+	}
+}
+
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == n:
+			return nil
+		case n == 0:
+			return wrongArguments(cmd, "accepts no arguments")
+		}
+		return wrongArguments(cmd, fmt.Sprintf("requires %d %s", n, plural("argument", n)))
+	}
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= n {
+			return nil
+		}
+		return wrongArguments(cmd, fmt.Sprintf("requires at most %d %s", n, plural("argument", n)))
+	}
+}
+
+func wrongArguments(cmd *cobra.Command, what string) error {
+	path := cmd.CommandPath()
+	return &statusError{1, fmt.Errorf("drydock: '%s' %s\n\nUsage:  %s\n\nRun '%s --help' for more information", path, what, cmd.UseLine(), path)}
+}
+
+func plural(word string, n int) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// each does one thing to several objects, prints what fails and goes on; it
+// fails in the end if one did.
+func (a *App) each(names []string, do func(name string) error) error {
+	var failed []string
+	for _, name := range names {
+		if err := do(name); err != nil {
+			failed = append(failed, err.Error())
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(failed, "\n"))
+}

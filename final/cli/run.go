@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/spf13/cobra"
+
+	"drydock/final/client"
+)
+
+// runOptions are the flags of run alone.
+type runOptions struct {
+	createOptions
+	detach     bool
+	sigProxy   bool
+	detachKeys string
+}
+
+func (a *App) runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:                   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short:                 "Create and run a new container from an image",
+		Args:                  atLeast(1),
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.run(cmd, &o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
+	f.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
+	f.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
+	o.register(f)
+	return cmd
+}
+
+// run creates, attaches, starts and waits, in this order: whoever attached
+// after the start would miss output.
+func (a *App) run(cmd *cobra.Command, o *runOptions, args []string) error {
+	ctx := cmd.Context()
+	request, err := o.request(cmd.Flags(), args)
+	if err != nil {
+		return err
+	}
+	if err := o.streams(request.Config); err != nil {
+		return err
+	}
+	if request.Tty && request.AttachStdin && !isTerminal(a.In) {
+		return &statusError{1, errors.New("the input device is not a TTY")}
+	}
+	if rows, columns, ok := terminalSize(a.Out); ok && request.Tty {
+		request.HostConfig.ConsoleSize = [2]uint{uint(rows), uint(columns)}
+	}
+	id, err := a.create(ctx, &o.createOptions, request)
+	if err != nil {
+		return engineFault(cmd, err)
+	}
+	if o.detach && len(o.attach) == 0 {
+		if err := a.client.Start(ctx, id, ""); err != nil {
+			return startFault(cmd, err)
+		}
+		fmt.Fprintln(a.Out, id)
+		return nil
+	}
+	return a.runAttached(ctx, cmd, o, id, request.Config)
+}
+
+// streams decides which streams are attached: those named, or with -d none,
+// or output and, with -i, input.
+func (o *runOptions) streams(c *container.Config) error {
+	for _, name := range o.attach {
+		switch strings.ToLower(name) {
+		case "stdin":
+			c.AttachStdin = true
+		case "stdout":
+			c.AttachStdout = true
+		case "stderr":
+			c.AttachStderr = true
+		default:
+			return invalid(name, "-a, --attach", "valid streams are STDIN, STDOUT and STDERR")
+		}
+	}
+	if len(o.attach) == 0 && !o.detach {
+		c.AttachStdin, c.AttachStdout, c.AttachStderr = o.interactive, true, true
+	}
+	c.StdinOnce = c.OpenStdin && c.AttachStdin
+	return nil
+}
+
+// runAttached is the run of a container whose streams are ours.
+func (a *App) runAttached(ctx context.Context, cmd *cobra.Command, o *runOptions, id string, c *container.Config) error {
+	session, err := a.attach(ctx, id, o.detachKeys, c)
+	if err != nil {
+		return engineFault(cmd, err)
+	}
+	defer session.Close()
+	condition := "next-exit"
+	if o.autoRemove {
+		condition = "removed"
+	}
+	exits, err := a.client.Wait(ctx, id, condition)
+	if err != nil {
+		return engineFault(cmd, err)
+	}
+	if o.sigProxy && !c.Tty {
+		defer a.proxySignals(id)()
+	}
+	if err := session.Start(); err != nil {
+		return engineFault(cmd, err)
+	}
+	if err := a.client.Start(ctx, id, o.detachKeys); err != nil {
+		session.Restore()
+		if o.autoRemove {
+			<-exits // the engine removes it by itself
+		}
+		return startFault(cmd, err)
+	}
+	if c.Tty {
+		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), id, rows, columns) })()
+	}
+	return a.outcome(ctx, session, exits, id)
+}
+
+// outcome waits for the streams to end, then for the exit status. Streams
+// that end while the container lives were detached.
+func (a *App) outcome(ctx context.Context, session *session, exits <-chan client.Exit, id string) error {
+	session.Wait()
+	session.Restore()
+	select {
+	case exit := <-exits:
+		return exited(exit)
+	default:
+	}
+	if session.detached() {
+		if state, err := a.client.Inspect(ctx, id); err == nil && state.State.Running {
+			return nil
+		}
+	}
+	return exited(<-exits)
+}
+
+// exited makes the program's exit status ours.
+func exited(e client.Exit) error {
+	if e.Err != nil || e.Code != 0 {
+		return &statusError{e.Code, e.Err}
+	}
+	return nil
+}
+
+// startFault finds Docker's exit status in the words of a start that failed:
+// 127 when there is no such program, 126 when it cannot be executed.
+func startFault(cmd *cobra.Command, err error) error {
+	text := err.Error()
+	code := 125
+	switch {
+	case containsAny(text, "executable file not found", "no such file or directory"):
+		code = 127
+	case containsAny(text, syscall.EACCES.Error(), syscall.EISDIR.Error()):
+		code = 126
+	}
+	return &statusError{code, fmt.Errorf("drydock: %w\n\nRun '%s --help' for more information", err, cmd.CommandPath())}
+}
+
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
+}
+
+// withTag is the reference as Docker's "Unable to find image" shows it.
+func withTag(ref string) string {
+	if strings.Contains(ref, "@") || strings.LastIndexByte(ref, ':') > strings.LastIndexByte(ref, '/') {
+		return ref
+	}
+	return ref + ":latest"
+}

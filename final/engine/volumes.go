@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"drydock/03-overlayfs/volume"
+	"drydock/07-daemon/daemon"
+)
+
+// volumes is chapter 3's store as chapter 7 wants it.
+type volumes struct{ *volume.Store }
+
+// Use finds or makes the volume and marks it as used by the container.
+func (v volumes) Use(want daemon.Volume, container string) (daemon.Volume, error) {
+	made, err := v.Store.Create(volume.Volume{
+		Name:      want.Name,
+		Labels:    want.Labels,
+		Options:   want.Options,
+		Anonymous: want.Name == "",
+	})
+	if err != nil {
+		return daemon.Volume{}, err
+	}
+	made, err = v.Store.Use(made.Name, container)
+	if err != nil {
+		return daemon.Volume{}, err
+	}
+	return daemon.Volume{
+		Name:      made.Name,
+		Path:      made.Path,
+		Anonymous: made.Anonymous,
+		Labels:    made.Labels,
+		Driver:    "local",
+		Options:   made.Options,
+	}, nil
+}
