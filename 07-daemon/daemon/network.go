@@ -1,0 +1,200 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+
+	"drydock/01-namespaces/namespace"
+	"drydock/06-networking/bridge"
+)
+
+// wantedNetworks are the networks that a container will join when it starts,
+// by name.
+func (d *Daemon) wantedNetworks(h *container.HostConfig, n *network.NetworkingConfig) (map[string]*network.EndpointSettings, error) {
+	mode := string(h.NetworkMode)
+	if h.NetworkMode.IsContainer() {
+		return map[string]*network.EndpointSettings{}, nil
+	}
+	settings := &network.EndpointSettings{}
+	if n != nil {
+		for name, asked := range n.EndpointsConfig {
+			if name != mode && name != "default" {
+				return nil, invalid("connecting a container to the networks %s and %s at once is not supported", mode, name)
+			}
+			if asked != nil {
+				settings = asked
+			}
+		}
+	}
+	if d.config.Networks == nil && !h.NetworkMode.IsHost() && !h.NetworkMode.IsNone() {
+		return nil, notFound("network %s not found", mode)
+	}
+	return map[string]*network.EndpointSettings{mode: settings}, nil
+}
+
+// cabled says whether the container gets a cable to a bridge.
+func cabled(h *container.HostConfig) bool {
+	return !h.NetworkMode.IsHost() && !h.NetworkMode.IsNone() && !h.NetworkMode.IsContainer()
+}
+
+// connect joins the networks of a container whose first process is pid.
+func (d *Daemon) connect(r *record, pid int, ports []bridge.Port) ([]bridge.Lease, error) {
+	if !cabled(r.HostConfig) {
+		return nil, nil
+	}
+	var leases []bridge.Lease
+	for _, name := range slices.Sorted(maps.Keys(r.Networks)) {
+		e := bridge.Endpoint{ID: r.ID, Ports: ports}
+		if asked := r.Networks[name]; asked != nil {
+			if asked.IPAMConfig != nil {
+				e.IP = asked.IPAMConfig.IPv4Address
+			}
+			e.MAC = net.HardwareAddr(asked.MacAddress).String()
+		}
+		lease, err := d.config.Networks.Connect(name, namespace.Path(pid, namespace.Net), e)
+		if err != nil {
+			d.disconnect(r, leases)
+			return nil, networkError(r, err)
+		}
+		leases = append(leases, lease)
+		d.tellNetwork(d.networkID(name), name, r.ID, "connect")
+	}
+	return leases, nil
+}
+
+// disconnect forgets leases; what goes wrong is said in the log, since the
+// container is gone either way.
+func (d *Daemon) disconnect(r *record, leases []bridge.Lease) {
+	for _, lease := range leases {
+		if err := d.config.Networks.Disconnect(lease); err != nil {
+			d.log.Warn("disconnect", "container", r.ID, "network", lease.Network, "error", err)
+		}
+		d.tellNetwork(d.networkID(lease.Network), lease.Network, r.ID, "disconnect")
+	}
+}
+
+// networkError puts what the driver says into Docker's words.
+func networkError(r *record, err error) error {
+	var port *bridge.PortError
+	switch {
+	case errors.As(err, &port):
+		return fmt.Errorf("failed to set up container networking: driver failed programming external connectivity on endpoint %s (%s): %w", r.Name, newID(), err)
+	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*fs.PathError)):
+		return notFound("%s", err)
+	default:
+		return fmt.Errorf("failed to set up container networking: %w", err)
+	}
+}
+
+// networkID is the id of a network by name.
+func (d *Daemon) networkID(name string) string {
+	if d.config.Networks == nil {
+		return ""
+	}
+	n, err := d.config.Networks.Find(name)
+	if err != nil {
+		return ""
+	}
+	return n.ID
+}
+
+// hold takes the host ports of a container; the files keep them.
+func (d *Daemon) hold(r *record) ([]bridge.Port, []*os.File, error) {
+	if !cabled(r.HostConfig) || d.config.Networks == nil {
+		return nil, nil, nil
+	}
+	wanted, err := publications(r.Config, r.HostConfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	var ports []bridge.Port
+	var files []*os.File
+	for _, p := range wanted {
+		got, held, err := d.holdOne(p)
+		if err != nil {
+			closeAll(files)
+			return nil, nil, networkError(r, err)
+		}
+		ports, files = append(ports, got...), append(files, held...)
+	}
+	return ports, files, nil
+}
+
+// holdOne tries the host ports of a range one after the other.
+func (d *Daemon) holdOne(p publication) ([]bridge.Port, []*os.File, error) {
+	for number := p.first; ; number++ {
+		port := bridge.Port{HostIP: p.ip, HostPort: number, ContainerPort: p.inside, Protocol: p.protocol}
+		got, held, err := d.config.Networks.Reserve([]bridge.Port{port})
+		if err == nil || number >= p.last {
+			return got, held, err
+		}
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// A publication is one port of a container and where it shall appear on the
+// host: between first and last, or anywhere if both are 0.
+type publication struct {
+	ip          netip.Addr
+	first, last uint16
+	inside      uint16
+	protocol    string
+}
+
+// publications are the ports to publish, in a fixed order.
+func publications(c *container.Config, h *container.HostConfig) ([]publication, error) {
+	var all []publication
+	for port, bindings := range h.PortBindings {
+		if len(bindings) == 0 {
+			bindings = []network.PortBinding{{}}
+		}
+		for _, b := range bindings {
+			p := publication{ip: b.HostIP, inside: port.Num(), protocol: string(port.Proto())}
+			if b.HostPort != "" && b.HostPort != "0" {
+				hostPorts, err := network.ParsePortRange(b.HostPort)
+				if err != nil {
+					return nil, invalid("invalid port specification: %q", b.HostPort)
+				}
+				p.first, p.last = hostPorts.Start(), hostPorts.End()
+			}
+			all = append(all, p)
+		}
+	}
+	if h.PublishAllPorts {
+		for port := range c.ExposedPorts {
+			if _, ok := h.PortBindings[port]; !ok {
+				all = append(all, publication{inside: port.Num(), protocol: string(port.Proto())})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b publication) int { return int(a.inside) - int(b.inside) })
+	return all, nil
+}
+
+// validatePorts tells of bad ports when the container is created.
+func validatePorts(c *container.Config, h *container.HostConfig) error {
+	all, err := publications(c, h)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.protocol != "tcp" && p.protocol != "udp" {
+			return invalid("publishing a port of protocol %s is not supported", p.protocol)
+		}
+	}
+	return nil
+}
