@@ -74,11 +74,12 @@ func (c command) started() error {
 	}
 	c.mu.Lock()
 	j.name = name
+	last := name
 	if j.pid != 0 && kind == "simple" {
-		name = itoa(j.pid)
+		last = itoa(j.pid)
 	}
 	c.mu.Unlock()
-	return c.assign(varLast, name)
+	return c.assign(varLast, last)
 }
 
 // jobOf finds the job that a command belongs to.
