@@ -12,6 +12,7 @@
 //	tree.go     where our groups live on this machine
 //	delegate.go who may make groups below whom, on v2
 //	group.go    a group: create, enter, list, delete
+//	set.go      other limits for a group that lives
 //	freeze.go   stop, go on, kill
 //	stats.go    what was used
 //	watch.go    the witness of out-of-memory kills
