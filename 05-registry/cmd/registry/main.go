@@ -42,7 +42,6 @@ func serve(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer handler.Close()
 	return http.ListenAndServe(*addr, handler)
 }
 
@@ -75,7 +74,7 @@ func push(args []string) error {
 	if err != nil || len(images) != 1 {
 		return fmt.Errorf("%s holds %d images, want one (%v)", args[1], len(images), err)
 	}
-	say := func(id, status string, current, total int64) { fmt.Println(id, status, current, total) }
+	say := func(id, status string, _, _ int64) { fmt.Println(id, status) }
 	_, err = new(registry.Client).Push(context.Background(), ref, images[0], registry.Credentials{}, say)
 	return err
 }
