@@ -15,13 +15,11 @@ type conn struct {
 	mu   sync.Mutex // one frame at a time: both outputs write
 	once sync.Once
 	gone chan struct{} // closed when we let go
-	key  int32         // in hangups
 	drop func()        // what a hangup does
-	hang *hangups
-}
 
-func newConn(f *os.File, a Attach, h *hangups) *conn {
-	return &conn{file: f, Attach: a, hang: h, gone: make(chan struct{})}
+	hang *hangups // whose mutex guards what is below
+	key  int32    // in hang.conns
+	dead bool     // closed: not to be watched any more
 }
 
 func (c *conn) wants(kind stdio.Stream) bool {
@@ -44,17 +42,19 @@ func (c *conn) close() {
 	})
 }
 
-// serve takes part until the connection or the process ends.
-func (s *streams) serve(c *conn) {
-	if s.input == nil && !s.terminal {
-		c.Stdin = false
-	}
+// join lets a connection take part in what comes from now on.
+func (s *streams) join(f *os.File, a Attach) *conn {
+	c := &conn{file: f, Attach: a, hang: s.hangups, gone: make(chan struct{})}
+	c.drop = func() { s.drop(c) }
 	if !s.add(c) {
 		c.close()
-		return
 	}
-	c.drop = func() { s.drop(c) }
-	if c.Stdin {
+	return c
+}
+
+// serve carries input until the connection or the process ends.
+func (s *streams) serve(c *conn) {
+	if c.Stdin && (s.input != nil || s.terminal) {
 		s.feed(c)
 	} else {
 		s.hangups.watch(c)

@@ -13,16 +13,8 @@ func (m *monitor) exec(e *Exec, files []*os.File) (pid int, err error) {
 		closeAll(files)
 		return 0, err
 	}
-	var c *conn
-	if len(files) > 0 {
-		closeAll(files[1:])
-		c = newConn(files[0], e.Attach, &m.hangups)
-	}
-	x, err := m.enter(e, c != nil)
+	x, c, err := m.enter(e, files)
 	if err != nil {
-		if c != nil {
-			c.close()
-		}
 		return 0, err
 	}
 	m.mu.Lock()
@@ -49,37 +41,41 @@ func (m *monitor) mayExec(e *Exec) error {
 	return nil
 }
 
-// enter runs the process. One that nobody listens to writes to /dev/null.
-func (m *monitor) enter(e *Exec, attached bool) (x *execution, err error) {
+// enter runs the process, its streams on the one connection of files; one
+// that nobody listens to writes to /dev/null.
+func (m *monitor) enter(e *Exec, files []*os.File) (x *execution, c *conn, err error) {
 	var way undo.Stack
 	defer way.If(&err)
 	s := newStreams(e.Process.Terminal, &m.hangups)
 	s.once = true
 	way.Push(s.release)
 	var child sandbox.Stdio
-	if attached {
+	if len(files) > 0 {
+		closeAll(files[1:])
+		c = s.join(files[0], e.Attach) // before the program's first word
+		way.Push(c.drop)
 		child, err = s.pipes(e.Attach)
 		defer closeChild(child)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	doors, err := m.doors()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer closeAll(doors)
 	e.Process.Group = doors
 	box, err := sandbox.Enter(m.box.Pid(), e.Process, child)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.start(box.Terminal()); err != nil {
 		complain(err)
 	}
 	x = &execution{box: box, streams: s, done: make(chan struct{})}
 	x.status = Status{Pid: box.Pid(), Running: true}
-	return x, nil
+	return x, c, nil
 }
 
 // follow waits for the end of an exec. The status is known before the

@@ -24,7 +24,7 @@ type hangups struct {
 func (h *hangups) watch(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.epoll == nil && h.open() != nil {
+	if c.dead || h.epoll == nil && h.open() != nil {
 		return
 	}
 	h.next++
@@ -39,6 +39,7 @@ func (h *hangups) watch(c *conn) {
 func (h *hangups) forget(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	c.dead = true
 	if _, ok := h.conns[c.key]; ok {
 		h.control(unix.EPOLL_CTL_DEL, c)
 		delete(h.conns, c.key)

@@ -138,9 +138,11 @@ func (m *monitor) attach(w wire, q *request, files []*os.File) {
 		w.send(reply{Error: "attach needs one connection"})
 		return
 	}
-	c := newConn(files[0], q.Attach, &m.hangups)
+	// It joins before the caller hears of it: the program may start next, and
+	// no byte of it shall be missed.
+	c := m.streams.join(files[0], q.Attach)
 	if err := w.send(reply{}); err != nil {
-		c.close()
+		c.drop()
 		return
 	}
 	m.streams.serve(c)

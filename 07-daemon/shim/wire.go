@@ -71,6 +71,8 @@ func (r *reply) fail(err error) {
 	case errors.As(err, &r.Errno):
 	case errors.Is(err, fs.ErrNotExist):
 		r.Errno = unix.ENOENT
+	case errors.Is(err, fs.ErrExist):
+		r.Errno = unix.EEXIST
 	case errors.Is(err, fs.ErrPermission):
 		r.Errno = unix.EACCES
 	}
@@ -106,6 +108,9 @@ func (w wire) send(v any, files ...*os.File) error {
 			return err
 		}
 		b = b[n:]
+	}
+	if len(b) == 0 { // the answer may have come, and the other end be closed
+		return nil
 	}
 	_, err = w.f.Write(b)
 	return err
