@@ -260,17 +260,6 @@ func composeRaw(rawConfig []byte, layers []v1.Descriptor) (*content, error) {
 	return parse(types.OCIManifestSchema1, raw, rawConfig)
 }
 
-// modern is the OCI name of a layer's media type; the bytes are the same.
-func modern(t types.MediaType) types.MediaType {
-	switch t {
-	case types.DockerLayer:
-		return types.OCILayer
-	case types.DockerUncompressedLayer:
-		return types.OCIUncompressedLayer
-	}
-	return t
-}
-
 // Import makes an image of one layer from a tar of a file system, packed or
 // not.
 func (s *Store) Import(ctx context.Context, r io.Reader, config v1.Config, message string, name string) (*Image, error) {

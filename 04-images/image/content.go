@@ -1,13 +1,13 @@
 package image
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -31,6 +31,9 @@ type content struct {
 	digest                 v1.Hash   // of the manifest
 	id                     v1.Hash   // of the config
 	chains                 []v1.Hash // name of each layer on its parents, bottom first
+	// twin is the manifest once more in OCI's words, if it came in Docker's:
+	// a layout that is to be read by others lists OCI manifests only.
+	twin []byte
 }
 
 // read takes an image's own words and checks them against each other.
@@ -60,6 +63,9 @@ func read(img v1.Image) (*content, error) {
 
 // content reads the image that a descriptor of our own layout names.
 func (s *Store) content(d v1.Descriptor) (*content, error) {
+	if h, err := v1.NewHash(d.Annotations[sourceNote]); err == nil {
+		d.Digest, d.MediaType = h, types.DockerManifestSchema2
+	}
 	if !d.MediaType.IsImage() {
 		return nil, errNotImage
 	}
@@ -119,7 +125,34 @@ func parse(kind types.MediaType, raw, config []byte) (*content, error) {
 	if err := json.Unmarshal(config, &c.config); err != nil {
 		return nil, fmt.Errorf("read config %s: %w", c.id, err)
 	}
+	if kind == types.DockerManifestSchema2 {
+		if c.twin, err = translate(m); err != nil {
+			return nil, err
+		}
+	}
 	return c, c.check()
+}
+
+// translate says in OCI's words what a manifest says in Docker's. Blobs and
+// config are the same, and so is the image's id.
+func translate(m v1.Manifest) ([]byte, error) {
+	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON
+	m.Layers = slices.Clone(m.Layers)
+	for i := range m.Layers {
+		m.Layers[i].MediaType = modern(m.Layers[i].MediaType)
+	}
+	return json.Marshal(m)
+}
+
+// modern is the OCI name of a layer's media type; the bytes are the same.
+func modern(t types.MediaType) types.MediaType {
+	switch t {
+	case types.DockerLayer:
+		return types.OCILayer
+	case types.DockerUncompressedLayer:
+		return types.OCIUncompressedLayer
+	}
+	return t
 }
 
 // check compares the layers that manifest and config speak of.
@@ -168,10 +201,20 @@ func (c *content) everything() (blobs, trees []v1.Hash) {
 	for _, l := range c.manifest.Layers {
 		blobs = append(blobs, l.Digest)
 	}
+	if c.twin != nil {
+		blobs = append(blobs, hashOf(c.twin))
+	}
 	return blobs, c.chains
 }
 
+// descriptor is how an OCI layout lists the image.
 func (c *content) descriptor() v1.Descriptor {
+	if c.twin != nil {
+		return v1.Descriptor{
+			MediaType: types.OCIManifestSchema1, Digest: hashOf(c.twin), Size: int64(len(c.twin)),
+			Annotations: map[string]string{sourceNote: c.digest.String()},
+		}
+	}
 	return v1.Descriptor{MediaType: c.mediaType, Digest: c.digest, Size: int64(len(c.rawManifest))}
 }
 
@@ -244,8 +287,3 @@ func (l storedLayer) Compressed() (io.ReadCloser, error) { return l.blobs.Verifi
 
 // Descriptor keeps annotations and platform of the layer.
 func (l storedLayer) Descriptor() (*v1.Descriptor, error) { d := l.desc; return &d, nil }
-
-// equal says whether two contents are byte for byte the same image.
-func (c *content) equal(other *content) bool {
-	return other != nil && bytes.Equal(c.rawManifest, other.rawManifest)
-}

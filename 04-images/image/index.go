@@ -38,6 +38,7 @@ const (
 	containerdName = "io.containerd.image.name"
 	sizesNote      = "drydock.layer.sizes"
 	taggedNote     = "drydock.tagged"
+	sourceNote     = "drydock.source" // digest of the manifest in Docker's words
 )
 
 var emptyIndex = []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
@@ -109,10 +110,12 @@ func (r *record) descriptor(name string) v1.Descriptor {
 		sizes = append(sizes, strconv.FormatInt(size, 10))
 	}
 	d := r.content.descriptor()
-	d.Annotations = map[string]string{
+	notes := map[string]string{
 		sizesNote:  strings.Join(sizes, ","),
 		taggedNote: r.tagged.Format(time.RFC3339Nano),
 	}
+	maps.Copy(notes, d.Annotations)
+	d.Annotations = notes
 	if name != "" {
 		d.Annotations[refName], d.Annotations[containerdName] = name, name
 	}

@@ -58,7 +58,10 @@ func normals(names []string) ([]string, error) {
 
 // keep writes config, manifest and, last of all, the names.
 func (s *Store) keep(c *content, sizes []int64, names []string) (*Image, error) {
-	for _, raw := range [][]byte{c.rawConfig, c.rawManifest} {
+	for _, raw := range [][]byte{c.rawConfig, c.rawManifest, c.twin} {
+		if raw == nil {
+			continue
+		}
 		if _, err := s.blobs.Put(raw); err != nil {
 			return nil, fmt.Errorf("store image %s: %w", c.id, err)
 		}

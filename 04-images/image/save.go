@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +109,9 @@ func (a *archive) indexes() (v1.IndexManifest, []dockerEntry) {
 			entry.RepoTags = append(entry.RepoTags, familiar(name))
 			d := c.descriptor()
 			_, tag, _ := strings.Cut(strings.TrimPrefix(name, repository(name)), ":")
-			d.Annotations = map[string]string{containerdName: name, refName: tag}
+			notes := map[string]string{containerdName: name, refName: tag}
+			maps.Copy(notes, d.Annotations)
+			d.Annotations = notes
 			index.Manifests = append(index.Manifests, d)
 		}
 		if len(a.names[i]) == 0 {

@@ -39,22 +39,22 @@ func TestLayersMergeAsTheKernelShowsThem(t *testing.T) {
 		words []string
 		want  string
 	}{
-		"a file is gone":                         {[]string{".wh.a="}, "d d/x d/y e e/x keep"},
-		"a directory is gone":                    {[]string{".wh.d="}, "a e e/x keep"},
-		"one of a directory is gone":             {[]string{"d/.wh.x="}, "a d d/y e e/x keep"},
-		"opaque":                                 {[]string{"d/", "d/.wh..wh..opq=", "d/z=2"}, "a d d/z e e/x keep"},
-		"opaque behind its files":                {[]string{"d/", "d/z=2", "d/.wh..wh..opq="}, "a d d/z e e/x keep"},
-		"opaque without an entry":                {[]string{"d/.wh..wh..opq="}, "a d e e/x keep"},
+		"a file is gone":                            {[]string{".wh.a="}, "d d/x d/y e e/x keep"},
+		"a directory is gone":                       {[]string{".wh.d="}, "a e e/x keep"},
+		"one of a directory is gone":                {[]string{"d/.wh.x="}, "a d d/y e e/x keep"},
+		"opaque":                                    {[]string{"d/", "d/.wh..wh..opq=", "d/z=2"}, "a d d/z e e/x keep"},
+		"opaque behind its files":                   {[]string{"d/", "d/z=2", "d/.wh..wh..opq="}, "a d d/z e e/x keep"},
+		"opaque without an entry":                   {[]string{"d/.wh..wh..opq="}, "a d e e/x keep"},
 		"whiteout and then a new directory":         {[]string{".wh.d=", "d/", "d/z=2"}, "a d d/z e e/x keep"},
 		"a new directory and then its whiteout":     {[]string{"d/", "d/z=2", ".wh.d="}, "a d d/z e e/x keep"},
 		"whiteout and then an implied directory":    {[]string{".wh.d=", "d/z=2"}, "a d d/z e e/x keep"},
 		"whiteout and then a file":                  {[]string{".wh.a=", "a=2"}, "a d d/x d/y e e/x keep"},
 		"a file and then its whiteout":              {[]string{"a=2", ".wh.a="}, "a d d/x d/y e e/x keep"},
-		"whiteout of what never was":             {[]string{".wh.nothing="}, "a d d/x d/y e e/x keep"},
-		"everything is gone":                     {[]string{".wh..wh..opq=", "new="}, "new"},
+		"whiteout of what never was":                {[]string{".wh.nothing="}, "a d d/x d/y e e/x keep"},
+		"everything is gone":                        {[]string{".wh..wh..opq=", "new="}, "new"},
 		"everything is gone and what is new before": {[]string{"new=", "d/", ".wh..wh..opq="}, "d new"},
-		"files of aufs":                          {[]string{".wh..wh.plnk/", ".wh..wh.aufs="}, "a d d/x d/y e e/x keep"},
-		"a directory becomes a file":             {[]string{"d=2"}, "a d e e/x keep"},
+		"files of aufs":                             {[]string{".wh..wh.plnk/", ".wh..wh.aufs="}, "a d d/x d/y e e/x keep"},
+		"a directory becomes a file":                {[]string{"d=2"}, "a d e e/x keep"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
