@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,10 +20,7 @@ type program struct {
 
 // unresolved is the program as far as the Process alone tells.
 func (p Process) unresolved() program {
-	as := program{path: p.Args[0], args: p.Args, env: p.Env, dir: p.Dir}
-	if as.dir == "" {
-		as.dir = "/"
-	}
+	as := program{path: p.Args[0], args: p.Args, env: p.Env, dir: path.Clean("/" + p.Dir)}
 	u, _ := parseNumbers(p.User)
 	as.user = u
 	return as
