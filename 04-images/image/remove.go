@@ -213,18 +213,26 @@ func (r *record) freed(lines []Removal) (n int64) {
 	return n
 }
 
-// sweep removes blobs that a crash left without an image.
+// sweep removes blobs and trees that no image has (any more): what a crash
+// left, and trees that outlived their image under a container.
 func (s *Store) sweep() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	needed := s.needed()
 	for h, err := range s.blobs.All() {
+		if err == nil && !needed[h] {
+			err = s.blobs.Remove(h)
+		}
 		if err != nil {
 			return err
 		}
-		if !needed[h] {
-			if err := s.blobs.Remove(h); err != nil {
-				return err
+	}
+	for again := true; again; { // a parent can go when its children are gone
+		again = false
+		for _, name := range s.snapshots.Names(true) {
+			h, err := v1.NewHash(name)
+			if err == nil && !needed[h] && s.snapshots.Remove(name) == nil {
+				again = true
 			}
 		}
 	}
