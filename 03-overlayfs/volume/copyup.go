@@ -3,8 +3,8 @@ package volume
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
 
 	"drydock/03-overlayfs/internal/tree"
 )
@@ -23,36 +23,42 @@ func (s *Store) CopyUp(name, from string) error {
 	if len(v.Options) > 0 {
 		return nil
 	}
-	if err := s.empty(v); errors.Is(err, fs.ErrExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("fill volume %s: %w", name, err)
+	if full, err := s.full(v); full || err != nil {
+		return err
 	}
 	mark := s.path(name, "filling")
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
 		return fmt.Errorf("fill volume %s: %w", name, err)
 	}
 	if err := tree.Copy(v.Path, from); err != nil {
-		return errors.Join(fmt.Errorf("fill volume %s from %s: %w", name, from, err), s.empty(v))
+		return errors.Join(fmt.Errorf("fill volume %s from %s: %w", name, from, err), s.clear(v))
 	}
 	return os.Remove(mark)
 }
 
-// empty says whether nothing is in v, by fs.ErrExist if there is. What a copy
-// that was broken off has left goes first.
-func (s *Store) empty(v Volume) error {
-	entries, err := os.ReadDir(v.Path)
-	if err != nil || len(entries) == 0 {
-		return err
+// full says whether something is in v. What a copy that was broken off has
+// left does not count and goes first.
+func (s *Store) full(v Volume) (bool, error) {
+	if _, err := os.Lstat(s.path(v.Name, "filling")); err == nil {
+		return false, s.clear(v)
 	}
-	mark := s.path(v.Name, "filling")
-	if _, err := os.Lstat(mark); err != nil {
-		return fs.ErrExist
+	entries, err := os.ReadDir(v.Path)
+	if err != nil {
+		return false, fmt.Errorf("volume %s: %w", v.Name, err)
+	}
+	return len(entries) > 0, nil
+}
+
+// clear removes what is in v, and last the mark that it may be removed.
+func (s *Store) clear(v Volume) error {
+	entries, err := os.ReadDir(v.Path)
+	if err != nil {
+		return fmt.Errorf("volume %s: %w", v.Name, err)
 	}
 	for _, e := range entries {
-		if err := os.RemoveAll(v.Path + "/" + e.Name()); err != nil {
-			return err
+		if err := os.RemoveAll(filepath.Join(v.Path, e.Name())); err != nil {
+			return fmt.Errorf("volume %s: %w", v.Name, err)
 		}
 	}
-	return os.Remove(mark)
+	return os.Remove(s.path(v.Name, "filling"))
 }
