@@ -17,7 +17,13 @@ fi
 export DOCKER_HOST=unix://$DEMO/sock PATH=$bin:$PATH
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' off=$'\e[0m'; else bold='' dim='' green='' off=''; fi
 title() { echo; echo "$bold$*$off"; }
-show() { echo "$dim\$$off $*"; "$@" 2>&1 | sed 's/^/  /'; return "${PIPESTATUS[0]}"; }
+show() { # prints a command as one would type it, runs it, indents what it says
+  local word line=""
+  for word; do [[ $word =~ ^[][A-Za-z0-9_./:=@%,+-]+$ ]] && line+=" $word" || line+=" '$word'"; done
+  echo "$dim\$$off$line"
+  "$@" 2>&1 | sed 's/^/  /'
+  return "${PIPESTATUS[0]}"
+}
 until_() { for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; read -r -t 0.05 <> <(:) || true; done; echo "never came true: $*"; exit 1; }
 facts() { # what a container could leave behind on this machine
   grep -c . /proc/self/mounts
@@ -51,7 +57,7 @@ go build -o "$DEMO/registry" ./05-registry/cmd/registry
 "$DEMO/registry" serve -addr 127.0.0.1:5000 -dir "$DEMO/registry.d" >/dev/null 2>&1 &
 registry=$!
 daemon
-show drydock version --format 'engine {{.Server.Version}} speaks Docker API {{.Server.ApiVersion}} on kernel {{.Server.KernelVersion}}'
+show drydock version --format 'engine {{.Server.Version}} speaks Docker API {{.Server.APIVersion}} on kernel {{.Server.KernelVersion}}'
 show drydock images
 
 title "An image is posted, removed, and pulled again"
@@ -61,8 +67,8 @@ drydock rmi -f 127.0.0.1:5000/base drydock/base >/dev/null
 show drydock pull 127.0.0.1:5000/base
 drydock tag 127.0.0.1:5000/base drydock/base
 
-title "A container: 64 MB, 8 processes, port 8080"
-show drydock run -d --name web -m 64m --pids-limit 8 -p 8080:80 drydock/base httpd -p 80 -e 'hello from a container'
+title "A container: 64 MB, 64 processes, port 8080"
+show drydock run -d --name web -m 64m --pids-limit 64 -p 8080:80 drydock/base httpd -p 80 -e 'hello from a container'
 until_ curl -sf http://127.0.0.1:8080/
 show curl -s http://127.0.0.1:8080/
 show drydock ps --format 'table {{.ID}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}'

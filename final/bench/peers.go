@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -102,7 +103,11 @@ func podman(dir string) (contender, func(), error) {
 	if err := load(cli, dir); err != nil {
 		return contender{}, nothing, fmt.Errorf("podman is left out: %w", err)
 	}
-	return engine("podman", cli, "drydock/base"), nothing, nil
+	c := engine("podman", cli, "drydock/base")
+	for _, run := range []*[]string{&c.none, &c.net} { // its own defaults are above what some machines grant
+		*run = slices.Insert(*run, slices.Index(*run, "--rm"), "--ulimit", "host")
+	}
+	return c, nothing, nil
 }
 
 // engine fills in the commands that all engines share.

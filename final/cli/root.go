@@ -89,6 +89,7 @@ func (a *App) root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.connect() },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.PersistentFlags().Bool("help", false, "Print usage") // without -h, which is run's --hostname
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &statusError{125, fmt.Errorf("%w\n\nUsage:  %s\n\nRun '%s --help' for more information", err, cmd.UseLine(), cmd.CommandPath())}

@@ -19,7 +19,12 @@ const (
 
 // versions are both sides, as templates see them.
 type versions struct {
-	Client struct{ Version, ApiVersion, GoVersion, Os, Arch string }
+	Client struct {
+		Version    string
+		APIVersion string `json:"ApiVersion"`
+		GoVersion  string
+		Os, Arch   string
+	}
 	Server *system.VersionResponse
 }
 
@@ -38,7 +43,7 @@ func (a *App) versionCommand() *cobra.Command {
 
 func (a *App) version(ctx context.Context, format string) error {
 	var v versions
-	v.Client.Version, v.Client.ApiVersion = version, api
+	v.Client.Version, v.Client.APIVersion = version, api
 	v.Client.GoVersion, v.Client.Os, v.Client.Arch = runtime.Version(), runtime.GOOS, runtime.GOARCH
 	server, err := a.client.Version(ctx)
 	if err == nil {
@@ -59,7 +64,7 @@ func (a *App) version(ctx context.Context, format string) error {
 		return err
 	}
 	fmt.Fprintf(a.Out, "Client: Drydock\n Version:           %s\n API version:       %s\n Go version:        %s\n OS/Arch:           %s/%s\n",
-		v.Client.Version, v.Client.ApiVersion, v.Client.GoVersion, v.Client.Os, v.Client.Arch)
+		v.Client.Version, v.Client.APIVersion, v.Client.GoVersion, v.Client.Os, v.Client.Arch)
 	if err != nil {
 		return err
 	}

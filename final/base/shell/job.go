@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,9 +20,10 @@ type job struct {
 	name    string         // g1, g2, … in the shell that started it
 	pid     int            // of its first program
 	live    map[int]bool   // the programs that it runs now
+	main    bool           // whether the main shell started it
 	killed  syscall.Signal // what ended it
-	over    bool
-	running chan struct{} // closed when the first program runs, or cannot run
+	running chan struct{}  // closed when the first program runs, or cannot run
+	done    chan struct{}  // closed when the last command is over
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -38,12 +40,15 @@ func (c command) enter() error {
 		return err
 	}
 	if len(c.args) > 1 {
-		j := &job{live: map[int]bool{}, running: make(chan struct{})}
+		j := &job{live: map[int]bool{}, running: make(chan struct{}), done: make(chan struct{})}
 		c.mu.Lock()
 		c.jobs = append(c.jobs, j)
 		number, entered := len(c.jobs), c.entered[c.args[1]]
 		c.mu.Unlock()
 		if err := c.assign(varJob, itoa(number)); err != nil {
+			return err
+		}
+		if err := c.hc.Builtin(c.ctx, []string{"trap", "--", "sh:left", "EXIT"}); err != nil {
 			return err
 		}
 		entered <- j
@@ -58,28 +63,38 @@ func (c command) started() error {
 	entered := c.entered[site]
 	c.mu.Unlock()
 	j := <-entered
-	done := make(chan struct{})
-	go func() {
-		_ = c.hc.Builtin(c.ctx, []string{"wait", name}) // its status is kept for a wait of the script
-		c.mu.Lock()
-		j.over = true
-		c.mu.Unlock()
-		close(done)
-	}()
 	if kind == "simple" {
 		select {
 		case <-j.running:
-		case <-done:
+		case <-j.done:
 		}
 	}
 	c.mu.Lock()
-	j.name = name
+	j.name, j.main = name, c.main()
 	last := name
 	if j.pid != 0 && kind == "simple" {
 		last = itoa(j.pid)
 	}
 	c.mu.Unlock()
 	return c.assign(varLast, last)
+}
+
+// left marks the end of a background job: its last command, or its exit.
+func (c command) left() error {
+	if j := c.jobOf(c.hc.Env); j != nil && !j.over() {
+		close(j.done)
+	}
+	return c.fail(c.hc.LastExitStatus)
+}
+
+// over tells whether the job has ended.
+func (j *job) over() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // jobOf finds the job that a command belongs to.
@@ -131,12 +146,12 @@ func (s *shell) ended(j *job, pid int) {
 }
 
 // find returns the job that a script calls by word: a pid, g1 or %1.
-func (s *shell) find(word string) *job {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c command) find(word string) *job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	word = strings.Replace(word, "%", "g", 1)
-	for _, j := range s.jobs {
-		if j.name == word || j.pid != 0 && itoa(j.pid) == word {
+	for _, j := range c.jobs {
+		if j.name == word && j.main == c.main() || j.pid != 0 && itoa(j.pid) == word {
 			return j
 		}
 	}
@@ -146,28 +161,42 @@ func (s *shell) find(word string) *job {
 // wait is `wait [PID…]`. A trapped signal ends it at once with 128+n, after
 // the trap has run.
 func (c command) wait() error {
-	words := []string{"wait"}
+	words, jobs := []string{"wait"}, c.children()
+	if len(c.args) > 1 {
+		jobs = nil
+	}
 	for _, word := range c.args[1:] {
 		j := c.find(word)
 		if j == nil {
 			fmt.Fprintf(c.hc.Stderr, "wait: %s is not a child of this shell\n", word)
 			return c.fail(127)
 		}
-		words = append(words, j.name)
+		words, jobs = append(words, j.name), append(jobs, j)
 	}
-	done := make(chan error, 1)
-	go func() { done <- c.hc.Builtin(c.ctx, words) }()
-	select {
-	case err := <-done:
-		return err
-	case <-c.ctx.Done():
-		return c.ctx.Err()
-	case sig := <-c.prompt():
-		if err := c.runTrap(sig); err != nil {
-			return err
+	for _, j := range jobs {
+		select {
+		case <-j.done:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		case sig := <-c.prompt():
+			if err := c.runTrap(sig); err != nil {
+				return err
+			}
+			return c.fail(128 + int(sig))
 		}
-		return c.fail(128 + int(sig))
 	}
+	return c.hc.Builtin(c.ctx, words) // which knows the statuses
+}
+
+// children are the jobs of the main shell; those of a subshell are left to the
+// interpreter, for no trap can come between.
+func (c command) children() []*job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.main() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.jobs), func(j *job) bool { return !j.main })
 }
 
 // kill is `kill [-SIGNAL] PID…`. See kill(2).
@@ -256,7 +285,7 @@ func (c command) send(word string, sig syscall.Signal) error {
 func (c command) sendJob(j *job, sig syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if j.over {
+	if j.over() {
 		return syscall.ESRCH
 	}
 	if deadly(sig) {

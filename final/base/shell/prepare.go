@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/interp"
@@ -11,7 +12,7 @@ import (
 // handlers: where a subshell begins, and which background job is which.
 //
 //	( list )   becomes  ( sh:enter && :; list )             and so $( ), <( ), a | b
-//	cmd &      becomes  { sh:enter 7 && :; cmd; } &  sh:started 7 simple g1
+//	cmd &      becomes  { sh:enter 7 && :; cmd; sh:left && :; } &  sh:started 7 simple g1
 //	$!         becomes  ${DRYDOCK_LAST_JOB}
 //
 // "&& :" keeps $? and a set -e as they were.
@@ -81,7 +82,7 @@ func (s *shell) background(list []*syntax.Stmt, functions map[string]bool) []*sy
 		}
 		inner := *stmt
 		inner.Background = false
-		*stmt = *block(append(parse("sh:enter "+site+" && :"), &inner))
+		*stmt = *block(slices.Concat(parse("sh:enter "+site+" && :"), []*syntax.Stmt{&inner}, parse("sh:left && :")))
 		stmt.Background = true
 		all = append(all, parse("sh:started "+site+" "+kind+" $!")...)
 	}

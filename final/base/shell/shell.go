@@ -75,7 +75,7 @@ func isOwn(name string) bool {
 func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 	hc := interp.HandlerCtx(ctx)
 	if j := s.jobOf(hc.Env); j != nil {
-		if sig := s.killed(j); sig != 0 && args[0] != "exit" {
+		if sig := s.killed(j); sig != 0 && args[0] != "exit" && args[0] != "sh:left" {
 			return []string{"exit", itoa(128 + int(sig))}, nil
 		}
 	}
@@ -120,6 +120,8 @@ func (s *shell) exec(ctx context.Context, args []string) error {
 		return c.enter()
 	case "sh:started":
 		return c.started()
+	case "sh:left":
+		return c.left()
 	case "sh:status":
 		return c.fail(int(atoi(args[1])))
 	case "sh:trap":

@@ -141,6 +141,9 @@ func (c command) listTraps() {
 // its own, so there the request is taken without effect.
 func (c command) trapOne(action, name string) error {
 	if name == "0" || name == "EXIT" || name == "ERR" {
+		if name != "ERR" && c.jobOf(c.hc.Env) != nil {
+			action = strings.TrimPrefix(action, "-") + "\nsh:left"
+		}
 		return c.hc.Builtin(c.ctx, []string{"trap", "--", action, strings.Replace(name, "0", "EXIT", 1)})
 	}
 	sig, err := signalNumber(name)
