@@ -35,6 +35,9 @@ func (d *Daemon) Logs(ctx context.Context, ref string, o LogOptions, w io.Writer
 		return err
 	}
 	defer reader.Close()
+	if _, err := w.Write(nil); err != nil { // there is a log: the answer may begin
+		return err
+	}
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	p := printer{out: buffer, stamps: o.Timestamps, raw: raw}
 	for {

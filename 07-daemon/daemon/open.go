@@ -52,7 +52,7 @@ func Open(c Config) (*Daemon, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	records, err := container.Open(c.Root)
+	records, err := openRecords(c.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -10,3 +10,6 @@ type (
 	record = container.Record
 	state  = container.State
 )
+
+// openRecords opens the directory of records.
+func openRecords(dir string) (*container.Store, error) { return container.Open(dir) }
