@@ -109,10 +109,9 @@ func duration(words []string) (time.Duration, error) {
 		if word == "infinity" || word == "inf" {
 			return 1<<63 - 1, nil
 		}
-		unit := time.Second
-		text := word
-		if u, ok := units[word[max(0, len(word)-1)]]; ok {
-			unit, text = u, word[:len(word)-1]
+		unit, text := time.Second, word
+		if last := len(word) - 1; last > 0 && units[word[last]] != 0 {
+			unit, text = units[word[last]], word[:last]
 		}
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || n < 0 {
@@ -124,7 +123,7 @@ func duration(words []string) (time.Duration, error) {
 }
 
 func sleep(c *call) error {
-	if err := c.want(1, "SECONDS"); err != nil || c.args[0] == "" {
+	if err := c.want(1, "SECONDS"); err != nil {
 		return err
 	}
 	d, err := duration(c.args)
