@@ -123,6 +123,7 @@ var numbers = map[string]uintptr{
 	"prctl":          unix.SYS_PRCTL,
 	"prlimit64":      unix.SYS_PRLIMIT64,
 	"recvmsg":        unix.SYS_RECVMSG,
+	"rt_sigaction":   unix.SYS_RT_SIGACTION,
 	"rt_sigprocmask": unix.SYS_RT_SIGPROCMASK,
 	"seccomp":        unix.SYS_SECCOMP,
 	"setdomainname":  unix.SYS_SETDOMAINNAME,

@@ -54,11 +54,23 @@ func ownStdio(as program) []Call {
 // survives execve, so it is cleared here, where no handler is left to run.
 // See close_range(2), rt_sigprocmask(2), execve(2).
 func execute(as program) []Call {
-	return []Call{
+	return append(unignore(), []Call{
 		{Name: "umask", Args: []any{0o022}, Text: "set the file mode mask"},
 		{Name: "close_range", Args: []any{3, uint64(1<<32 - 1), unix.CLOSE_RANGE_CLOEXEC},
 			Text: "close all other descriptors on execve"},
 		{Name: "rt_sigprocmask", Args: []any{unix.SIG_SETMASK, words(0), 0, 8}, Text: "unblock signals"},
 		{Name: "execve", Args: []any{as.path, as.args, as.env}, Text: "exec " + as.path},
+	}...)
+}
+
+// unignore hears again what shells, nohup and scripting languages ignore:
+// the clone took our handlers away, but "ignore" is inherited, and survives
+// execve. See sigaction(2).
+func unignore() []Call {
+	var calls []Call
+	for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE} {
+		calls = append(calls, Call{Name: "rt_sigaction", Args: []any{int(sig), words(0, 0, 0, 0), 0, 8},
+			Text: "no longer ignore " + unix.SignalName(sig)})
 	}
+	return calls
 }

@@ -37,6 +37,7 @@ func TestProgramSeesAWorldOfItsOwn(t *testing.T) {
 		has(t, out, line, "Docker's fourteen capabilities, none to inherit")
 	}
 	has(t, out, "SigBlk:\t0000000000000000", "no signal is blocked")
+	has(t, out, "SigIgn:\t0000000000000000", "no signal is ignored") // the tests themselves ignore SIGINT
 	for _, kind := range []namespace.Kind{namespace.Mount, namespace.UTS, namespace.IPC, namespace.PID, namespace.Net, namespace.Cgroup} {
 		ours, err := os.Readlink(namespace.Path(os.Getpid(), kind))
 		require.NoError(t, err)
