@@ -13,10 +13,10 @@ func (c command) umask() error {
 	if len(c.args) == 1 {
 		mask := c.hc.Env.Get(varUmask).String()
 		if mask == "" {
-			masked.Lock()
+			c.masked.Lock()
 			now := unix.Umask(0)
 			unix.Umask(now)
-			masked.Unlock()
+			c.masked.Unlock()
 			mask = strconv.FormatInt(int64(now), 8)
 		}
 		fmt.Fprintf(c.hc.Stdout, "%04s\n", mask)

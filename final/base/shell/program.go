@@ -11,16 +11,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/interp"
 )
-
-// masked serialises what depends on the umask, which belongs to the whole
-// process while every subshell has its own.
-var masked sync.Mutex
 
 // withUmask does one thing under the mask of the calling shell. See umask(2).
 func (c command) withUmask(do func() error) error {
@@ -32,8 +27,8 @@ func (c command) withUmask(do func() error) error {
 	if err != nil {
 		return do()
 	}
-	masked.Lock()
-	defer masked.Unlock()
+	c.masked.Lock()
+	defer c.masked.Unlock()
 	defer unix.Umask(unix.Umask(int(mask)))
 	return do()
 }

@@ -34,6 +34,10 @@ type shell struct {
 	arrived chan os.Signal // every signal that has a trap, and those that end us
 	pending chan syscall.Signal
 
+	// masked is held while the process has the umask of one subshell, for the
+	// mask belongs to the whole process. It is taken after mu.
+	masked sync.Mutex
+
 	mu      sync.Mutex // guards everything below
 	traps   map[syscall.Signal]string
 	jobs    []*job
