@@ -20,6 +20,7 @@
 package overlay
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,7 +40,7 @@ type Layers struct {
 	Upper, Work string
 	// Base is a directory above all others. Names below it are written
 	// relative to it: mount(2) takes one page of options, and 128 layers only
-	// fit with short names.
+	// fit with short names. Empty is where Upper is, or the first of Lower.
 	Base string
 	// UserXattr marks opaque directories with user.overlay.opaque, since only
 	// root may write trusted.overlay.opaque. An overlay that root of a user
@@ -71,7 +72,7 @@ func (l Layers) Mount() (mount.Mount, error) {
 	if err != nil {
 		return mount.Mount{}, err
 	}
-	m := mount.Mount{Type: "overlay", Source: l.Base, Options: []string{"lowerdir=" + strings.Join(names, ":")}}
+	m := mount.Mount{Type: "overlay", Source: l.base(), Options: []string{"lowerdir=" + strings.Join(names, ":")}}
 	if l.Upper == "" {
 		m.Options = append(m.Options, "ro")
 	} else {
@@ -98,16 +99,26 @@ func fits(options []string, layers int) error {
 	return nil
 }
 
+func (l Layers) base() string {
+	if l.Base != "" {
+		return l.Base
+	}
+	return filepath.Dir(cmp.Or(l.Upper, l.Lower[0]))
+}
+
 // short writes names as the options want them: relative to Base, without the
 // characters that mean something in a list of options.
 func (l Layers) short(dirs ...string) ([]string, error) {
 	names := make([]string, 0, len(dirs))
 	for _, dir := range dirs {
 		name := dir
-		if rel, err := filepath.Rel(l.Base, dir); l.Base != "" && err == nil && filepath.IsLocal(rel) {
+		if !filepath.IsAbs(dir) {
+			return nil, fmt.Errorf("overlay of %q: this is not an absolute path", dir)
+		}
+		if rel, err := filepath.Rel(l.base(), dir); err == nil && filepath.IsLocal(rel) {
 			name = rel
 		}
-		if name == "" || strings.ContainsAny(name, ":,\\") {
+		if strings.ContainsAny(name, ":,\\") {
 			return nil, fmt.Errorf("overlay of %q: a name with ':', ',' or '\\' cannot be written in its options", dir)
 		}
 		names = append(names, name)

@@ -52,11 +52,11 @@ func TestWhatMountCannotSayIsAnError(t *testing.T) {
 	}
 	for what, l := range map[string]Layers{
 		"no directory":          {},
-		"more than a page":      {Lower: many},
+		"more than a page":      {Lower: many, Base: "/s"},
 		"a colon in a name":     {Lower: []string{"/a:b", "/c"}},
 		"a comma in a name":     {Lower: []string{"/a", "/b"}, Upper: "/u,x", Work: "/w"},
 		"a backslash in a name": {Lower: []string{"/a\\b", "/c"}},
-		"an empty name":         {Lower: []string{"/a", "/b"}, Upper: "/u"},
+		"a relative name":       {Lower: []string{"/a", "/b"}, Upper: "u", Work: "w"},
 	} {
 		if m, err := l.Mount(); err == nil {
 			t.Errorf("%s: %+v, want an error", what, m)
