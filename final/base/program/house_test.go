@@ -76,3 +76,17 @@ func finish(t *testing.T, cmd *exec.Cmd, ctx context.Context) result {
 
 // lines joins lines as a program prints them.
 func lines(all ...string) string { return strings.Join(all, "\n") + "\n" }
+
+// TestSourcesAreNotCached looks at the sources, so that go test, which knows
+// nothing of what TestMain builds, runs again when one of them changes.
+func TestSourcesAreNotCached(t *testing.T) {
+	for program := range pack.Links() {
+		sources, err := filepath.Glob("../" + program + "/*.go")
+		require.NoError(t, err)
+		require.NotEmpty(t, sources)
+		for _, source := range sources {
+			_, err := os.ReadFile(source)
+			require.NoError(t, err)
+		}
+	}
+}
