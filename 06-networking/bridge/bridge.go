@@ -61,7 +61,7 @@ type Lease struct {
 
 // Config of a Driver.
 type Config struct {
-	Dir    string       // where networks are kept; leases are the caller's to keep
+	Dir    string       // where networks are kept (empty: nowhere); leases are the caller's to keep
 	Bridge string       // name of the default bridge: "drydock0"
 	BIP    netip.Prefix // its address, like 172.18.0.1/16; zero: a free one is found
 	Table  string       // our nftables table; empty: the name of the default bridge

@@ -26,6 +26,9 @@ type saved struct {
 
 func load(dir string) (saved, error) {
 	var s saved
+	if dir == "" {
+		return s, nil
+	}
 	b, err := os.ReadFile(filepath.Join(dir, "networks.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -43,6 +46,9 @@ func load(dir string) (saved, error) {
 // place of the old one, so that a power cut leaves one of the two. See
 // rename(2).
 func (d *Driver) save() error {
+	if d.config.Dir == "" {
+		return nil
+	}
 	s := saved{Forward: d.boot}
 	for _, n := range d.networks {
 		s.Networks = append(s.Networks, record{n.Network, n.made})

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,12 +55,13 @@ type sets struct {
 }
 
 // newSets names the sets of table t. The identifiers bind rules to sets that
-// are made in the same batch.
+// are made in the same batch. Names are in the byte order of the host, which
+// matters only to nft(8) when it lists them.
 func newSets(t *nftables.Table) sets {
 	ifname, proto, addr, port := nftables.TypeIFName, nftables.TypeInetProto, nftables.TypeIPAddr, nftables.TypeInetService
 	return sets{
-		bridges:  &nftables.Set{Table: t, ID: 1, Name: "bridges", KeyType: ifname},
-		internal: &nftables.Set{Table: t, ID: 2, Name: "internal", KeyType: ifname},
+		bridges:  &nftables.Set{Table: t, ID: 1, Name: "bridges", KeyType: ifname, KeyByteOrder: binaryutil.NativeEndian},
+		internal: &nftables.Set{Table: t, ID: 2, Name: "internal", KeyType: ifname, KeyByteOrder: binaryutil.NativeEndian},
 		pairs:    &nftables.Set{Table: t, ID: 3, Name: "pairs", Concatenation: true, KeyType: concat(ifname, ifname)},
 		subnets:  &nftables.Set{Table: t, ID: 6, Name: "subnets", Interval: true, KeyType: addr},
 		any: &nftables.Set{Table: t, ID: 4, Name: "any", Concatenation: true, IsMap: true,

@@ -145,7 +145,7 @@ func anyBit(key expr.CtKey, bits uint32) []expr.Any {
 // translateAny sends a packet to where the map of ports published on every
 // address says: protocol and port in, address and port out.
 func translateAny(s *nftables.Set) word {
-	return word{"dnat to meta l4proto . th dport map @" + s.Name, []expr.Any{
+	return word{"dnat ip to meta l4proto . th dport map @" + s.Name, []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r0},
 		destinationPort(r1),
 		&expr.Lookup{SourceRegister: r0, DestRegister: r0, IsDestRegSet: true, SetName: s.Name, SetID: s.ID},
@@ -155,7 +155,7 @@ func translateAny(s *nftables.Set) word {
 
 // translateBound does the same for ports published on one address.
 func translateBound(s *nftables.Set) word {
-	return word{"dnat to ip daddr . meta l4proto . th dport map @" + s.Name, []expr.Any{
+	return word{"dnat ip to ip daddr . meta l4proto . th dport map @" + s.Name, []expr.Any{
 		&expr.Payload{DestRegister: r0, Base: expr.PayloadBaseNetworkHeader, Offset: destinationAddress, Len: 4},
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r1},
 		destinationPort(r2),
