@@ -70,6 +70,8 @@ func (s *Store) Append(ctx context.Context, step Step) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	own := s.pin(c.everything())
+	defer own()
 	return s.keep(c, sizes, names)
 }
 

@@ -268,7 +268,7 @@ func TestLostTreesAreMadeAgain(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.NoError(t, os.RemoveAll(filepath.Join(s.dir, "snapshots")))
 	again := reopen(t, s.dir)
-	img, err = again.Get("box")
+	img, err = again.Get(img.ID.String())
 	require.NoError(t, err)
 	top, err := again.Unpack(ctx, img)
 	require.NoError(t, err)

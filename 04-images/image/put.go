@@ -176,15 +176,9 @@ func (s *Store) alone(ctx context.Context, chain v1.Hash) (leave func(), err err
 		s.mu.Lock()
 		other, ok := s.busy[chain]
 		if !ok {
-			mine := make(chan struct{})
-			s.busy[chain] = mine
+			s.busy[chain] = make(chan struct{})
 			s.mu.Unlock()
-			return func() {
-				s.mu.Lock()
-				delete(s.busy, chain)
-				s.mu.Unlock()
-				close(mine)
-			}, nil
+			return func() { s.leave(chain) }, nil
 		}
 		s.mu.Unlock()
 		select {

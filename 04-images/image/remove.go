@@ -48,8 +48,6 @@ func (s *Store) Remove(ref string, force bool, used func(id string) []Use) ([]Re
 
 // delete collects what the image leaves behind and names it.
 func (s *Store) delete(r *record) []Removal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	lines := []Removal{{Deleted: r.id.String()}}
 	for _, h := range s.collect(r.everything()) {
 		lines = append(lines, Removal{Deleted: h.String()})
@@ -216,25 +214,23 @@ func (r *record) freed(lines []Removal) (n int64) {
 // sweep removes blobs and trees that no image has (any more): what a crash
 // left, and trees that outlived their image under a container.
 func (s *Store) sweep() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	needed := s.needed()
+	var blobs []v1.Hash
 	for h, err := range s.blobs.All() {
-		if err == nil && !needed[h] {
-			err = s.blobs.Remove(h)
-		}
 		if err != nil {
 			return err
 		}
+		blobs = append(blobs, h)
 	}
-	for again := true; again; { // a parent can go when its children are gone
-		again = false
+	s.collect(blobs, nil)
+	for {
+		var trees []v1.Hash
 		for _, name := range s.snapshots.Names(true) {
-			h, err := v1.NewHash(name)
-			if err == nil && !needed[h] && s.snapshots.Remove(name) == nil {
-				again = true
+			if h, err := v1.NewHash(name); err == nil {
+				trees = append(trees, h)
 			}
 		}
+		if len(s.collect(nil, trees)) == 0 {
+			return nil // a parent can go when its children are gone, so try again
+		}
 	}
-	return nil
 }

@@ -90,7 +90,7 @@ func stand(t *testing.T, upper string, b []byte, lowers ...string) (again bool) 
 	for _, e := range entries {
 		require.NoError(t, os.RemoveAll(filepath.Join(upper, e.Name())))
 	}
-	result, err = apply(t, upper, b, layer.Options{Whiteouts: true, Below: below})
+	_, err = apply(t, upper, b, layer.Options{Whiteouts: true, Below: below})
 	require.NoError(t, err)
 	return true
 }
