@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"drydock/07-daemon/stdio"
 )
 
 // exitName is what a shim leaves behind, in Bundle.Dir.
@@ -27,10 +30,9 @@ func Exited(dir string) (Status, error) {
 // leaveExit writes exit.json as a whole. It is not synced: nothing that it
 // tells of outlives the power. See rename(2).
 func leaveExit(dir string, s Status) error {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
+	text := fmt.Appendf(nil, `{"Pid":%d,"OOMKilled":%t,"Exit":{"Code":%d,"Signal":%d,"Core":%t,"At":"%s"},"Error":"%s"}`,
+		s.Pid, s.OOMKilled, s.Exit.Code, s.Exit.Signal, s.Exit.Core,
+		s.Exit.At.UTC().Format(time.RFC3339Nano), stdio.AppendString(nil, []byte(s.Error)))
 	path := filepath.Join(dir, exitName)
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		return err

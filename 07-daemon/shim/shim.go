@@ -2,7 +2,7 @@
 // keeper of its standard streams, log, control group and exit status. It
 // outlives the daemon. Main is the process, Shim the daemon's handle to it.
 //
-// The conversation, all of it on unix sockets, each message a length and JSON:
+// The conversation, all of it on unix sockets, each message a length and a value (see encode):
 //
 //	daemon                                   shim
 //	  executes ─────────────────────────────►  reads descriptor 3
@@ -26,7 +26,7 @@ import (
 	"drydock/02-cgroups/cgroup"
 )
 
-// A Bundle is all that a shim must know. It is plain data and survives JSON.
+// A Bundle is all that a shim must know. It is plain data.
 type Bundle struct {
 	ID        string
 	Dir       string // under the exec-root: socket and exit.json

@@ -2,13 +2,13 @@ package shim
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +32,7 @@ type request struct {
 	Signal        unix.Signal
 	Rows, Columns uint16
 	Attach        Attach
-	Exec          *Exec `json:",omitempty"`
+	Exec          *Exec
 }
 
 // A reply is the answer to a request.
@@ -95,13 +95,11 @@ func newWire(fd int) wire {
 // send writes one message; files travel with its first bytes, which the
 // kernel guarantees to deliver together. See unix(7), sendmsg(2).
 func (w wire) send(v any, files ...*os.File) error {
-	message, err := json.Marshal(v)
+	b, err := encode(make([]byte, 4, 512), reflect.ValueOf(v))
 	if err != nil {
 		return err
 	}
-	b := make([]byte, 4, 4+len(message))
-	binary.BigEndian.PutUint32(b, uint32(len(message)))
-	b = append(b, message...)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	if len(files) > 0 {
 		n, err := w.sendRights(b, files)
 		if err != nil {
@@ -173,7 +171,9 @@ func (w wire) body(head []byte, n int, v any) error {
 	if _, err := io.ReadFull(w.f, b); err != nil {
 		return err
 	}
-	return json.Unmarshal(b, v)
+	d := decoder{b: b}
+	d.decode(reflect.ValueOf(v).Elem())
+	return d.err
 }
 
 // maxRights is the most descriptors that one message carries, SCM_MAX_FD of

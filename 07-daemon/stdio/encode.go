@@ -9,10 +9,6 @@ import (
 // which only the last ends in a newline.
 const maxLine = 16 << 10
 
-// maxEntry is the longest line of a log file that we write: each byte of the
-// text may become \u00XX.
-const maxEntry = 6*maxLine + 128
-
 // plain marks the bytes that stand for themselves in a JSON string. The rest
 // is escaped as encoding/json does it, <, > and & included: a log may end up
 // in a web page.
@@ -25,8 +21,9 @@ var plain = func() (t [256]bool) {
 
 const hex = "0123456789abcdef"
 
-// appendString appends the inside of a JSON string that means s.
-func appendString(dst, s []byte) []byte {
+// AppendString appends to dst the inside of a JSON string that means s, as
+// encoding/json writes it.
+func AppendString(dst, s []byte) []byte {
 	start := 0 // of the run that can be copied as it is
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -84,7 +81,7 @@ func appendEscape(dst, c []byte) []byte {
 // text; the entries of one read share it.
 func appendEntry(dst, line, tail []byte) []byte {
 	dst = append(dst, `{"log":"`...)
-	dst = appendString(dst, line)
+	dst = AppendString(dst, line)
 	return append(dst, tail...)
 }
 

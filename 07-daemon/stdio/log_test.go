@@ -47,7 +47,7 @@ func TestLogIsDockersFormat(t *testing.T) {
 	}
 }
 
-// quoted is what encoding/json makes of s, the oracle of appendString.
+// quoted is what encoding/json makes of s, the oracle of AppendString.
 func quoted(t testing.TB, s []byte) string {
 	t.Helper()
 	want, err := json.Marshal(string(s))
@@ -63,7 +63,7 @@ func TestStringsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	for _, s := range []string{
 		"", "plain", string(every), "żółw 🚢", "\u2028\u2029\u202a", "\xe2\x80", "a\xffb", "\xed\xa0\x80", "\ufffd",
 	} {
-		if got, want := string(appendString(nil, []byte(s))), quoted(t, []byte(s)); got != want {
+		if got, want := string(AppendString(nil, []byte(s))), quoted(t, []byte(s)); got != want {
 			t.Errorf("%q becomes %s, want %s", s, got, want)
 		}
 	}
@@ -72,7 +72,7 @@ func TestStringsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 func FuzzString(f *testing.F) {
 	f.Add([]byte("a\"\\\n\x00\xff\u2028é"))
 	f.Fuzz(func(t *testing.T, s []byte) {
-		if got, want := string(appendString(nil, s)), quoted(t, s); got != want {
+		if got, want := string(AppendString(nil, s)), quoted(t, s); got != want {
 			t.Errorf("%q becomes %s, want %s", s, got, want)
 		}
 	})
