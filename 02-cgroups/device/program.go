@@ -58,7 +58,7 @@ func Program(rules []Rule) asm.Instructions {
 
 // block jumps to next if the rule does not fit, and answers if it does.
 // A rule that allows fits when it allows all that is asked, one that denies
-// when it denies any of it.
+// when it denies any of it. See bpf(2).
 func (r Rule) block(next string) asm.Instructions {
 	var code asm.Instructions
 	if r.Type != "a" {
@@ -86,6 +86,7 @@ func (r Rule) block(next string) asm.Instructions {
 // all are the three ways of access.
 const all = unix.BPF_DEVCG_ACC_MKNOD | unix.BPF_DEVCG_ACC_READ | unix.BPF_DEVCG_ACC_WRITE
 
+// mask is the access of the rule in the bits of bpf(2).
 func (r Rule) mask() int32 {
 	var mask int32
 	for letter, bit := range map[string]int32{
