@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -49,14 +50,14 @@ func (l Layers) Changes() iter.Seq2[Change, error] {
 		root := os.NewFile(uintptr(fd), l.Upper)
 		defer root.Close()
 		w := walker{userXattr: l.UserXattr, yield: yield}
-		if err := w.directory(root, "/", below{dirs: l.Lower}); err != nil && err != stopped {
+		if err := w.directory(root, "/", below{dirs: l.Lower}); err != nil && err != errStopped {
 			yield(Change{}, fmt.Errorf("changes in %s: %w", l.Upper, err))
 		}
 	}
 }
 
-// stopped is how a walk ends when nobody wants to hear more of it.
-var stopped = fmt.Errorf("stopped")
+// errStopped is how a walk ends when nobody wants to hear more of it.
+var errStopped = errors.New("stopped")
 
 // A walker compares one upper tree with what is below it.
 type walker struct {
@@ -69,12 +70,12 @@ type walker struct {
 func (w *walker) tell(kind Kind, path string) error {
 	for _, dir := range w.parents {
 		if !w.yield(Change{Modified, dir}, nil) {
-			return stopped
+			return errStopped
 		}
 	}
 	w.parents = w.parents[:0]
 	if !w.yield(Change{kind, path}, nil) {
-		return stopped
+		return errStopped
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (w *walker) subdirectory(dir *os.File, name, path string, old below, st *un
 }
 
 // same says whether a directory is as it was. It was copied up with its
-// times, and adding or removing a name changes one of them.
+// times, and adding or removing a name changes one of them. See inode(7).
 func same(a, b *unix.Stat_t) bool {
 	return a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid && a.Mtim == b.Mtim
 }

@@ -12,7 +12,7 @@ import (
 // Copy fills the directory at to with what the one at from holds: files,
 // directories, symlinks, hard links among them, devices; with modes, owners,
 // times and xattrs, those of the top directory too. A name that is there
-// already is an error.
+// already is an error. See open(2).
 func Copy(to, from string) error {
 	fd, err := unix.Open(to, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

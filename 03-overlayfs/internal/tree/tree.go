@@ -40,6 +40,7 @@ func Walk(path string, visit func(Entry) error) error {
 	return walk(top, "", visit)
 }
 
+// walk visits what is in dir. See fstatat(2).
 func walk(dir *os.File, path string, visit func(Entry) error) error {
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
