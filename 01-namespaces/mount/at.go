@@ -36,8 +36,10 @@ func (m Mount) At(root string) error {
 	return nil
 }
 
-// bind copies the mount of Source and puts the copy on the target. Options
-// are set before anybody can see it. See open_tree(2), move_mount(2).
+// bind copies the mount of Source and puts the copy on the target. Its flags
+// are set before anybody can see it; how it propagates only afterwards, since
+// whatever is mounted below a shared mount becomes shared itself. See
+// open_tree(2), move_mount(2), mount_namespaces(7).
 func (m Mount) bind(root int, o Options) error {
 	flags := unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC
 	if o.Recursive {
@@ -48,6 +50,8 @@ func (m Mount) bind(root int, o Options) error {
 		return err
 	}
 	defer unix.Close(tree)
+	travel := Options{Propagation: o.Propagation, Tree: o.Tree}
+	o.Propagation = 0
 	if err := setAttributes(tree, o); err != nil {
 		return err
 	}
@@ -60,7 +64,10 @@ func (m Mount) bind(root int, o Options) error {
 		return err
 	}
 	defer unix.Close(target)
-	return unix.MoveMount(tree, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	if err := unix.MoveMount(tree, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
+		return err
+	}
+	return setAttributes(tree, travel)
 }
 
 // setAttributes gives a mount its options. See mount_setattr(2).

@@ -177,7 +177,9 @@ func TestSpecsThatCannotWork(t *testing.T) {
 		{"cannot share a tree", func(s *Spec) { s.Join = []string{"/proc/1/ns/mnt"} }},
 		{"absolute path below /", func(s *Spec) { s.Mounts = []mount.Mount{{Type: "tmpfs", Target: "tmp"}} }},
 		{"absolute path below /", func(s *Spec) { s.Mounts = []mount.Mount{{Type: "tmpfs", Target: "/."}} }},
-		{"unknown option", func(s *Spec) { s.Mounts = []mount.Mount{{Type: "bind", Source: "/", Target: "/a", Options: []string{"size=1"}}} }},
+		{"unknown option", func(s *Spec) {
+			s.Mounts = []mount.Mount{{Type: "bind", Source: "/", Target: "/a", Options: []string{"size=1"}}}
+		}},
 		{"needs a net namespace", func(s *Spec) { s.Sysctls = map[string]string{"net.ipv4.ip_forward": "1"} }},
 		{"not in a separate kernel namespace", func(s *Spec) { s.Sysctls = map[string]string{"kernel.core_pattern": "|/x"} }},
 		{"single dots", func(s *Spec) { s.Sysctls = map[string]string{"net.../../kernel/core_pattern": "|/x"} }},

@@ -1,11 +1,13 @@
 package sandboxtest
 
 import (
+	"debug/elf"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,6 +81,9 @@ func eat() int {
 // The binary must be static: run the tests with CGO_ENABLED=0.
 func Root(t testing.TB, names ...string) string {
 	t.Helper()
+	if dynamic("/proc/self/exe") {
+		t.Fatal("the test binary is dynamically linked and cannot run in an empty root: set CGO_ENABLED=0")
+	}
 	root := t.TempDir()
 	for _, dir := range []string{"bin", "etc", "tmp", "proc", "sys", "dev"} {
 		must(t, os.Mkdir(filepath.Join(root, dir), 0o755))
@@ -95,6 +100,17 @@ func Root(t testing.TB, names ...string) string {
 	must(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"), 0o644))
 	must(t, os.WriteFile(filepath.Join(root, "etc/group"), []byte("root:x:0:\nalice:x:1000:\nboat:x:50:alice\n"), 0o644))
 	return root
+}
+
+// dynamic says whether a program needs a dynamic linker, which an empty root
+// does not have. See elf(5).
+func dynamic(file string) bool {
+	f, err := elf.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
 func copyFile(to, from string) error {

@@ -18,11 +18,20 @@ import (
 // Default is Docker's default profile for a process with these capabilities:
 // some system calls are harmless only without, some useful only with one.
 func Default(caps capability.Set) (seccomp.Program, error) {
+	p, err := defaultRules(caps)
+	if err != nil {
+		return nil, err
+	}
+	return compile(p)
+}
+
+// defaultRules are what of Docker's default profile applies.
+func defaultRules(caps capability.Set) (*specs.LinuxSeccomp, error) {
 	p, err := moby.GetDefaultProfile(with(caps))
 	if err != nil {
 		return nil, fmt.Errorf("default seccomp profile: %w", err)
 	}
-	return compile(p)
+	return p, nil
 }
 
 // Parse compiles a profile as `docker run --security-opt seccomp=FILE` reads

@@ -1,0 +1,9 @@
+package mount
+
+import (
+	"testing"
+
+	"drydock/01-namespaces/sandboxtest"
+)
+
+func TestMain(m *testing.M) { sandboxtest.Main(m, nil) }
