@@ -29,7 +29,7 @@ func (d *Driver) Connect(network, netns string, e Endpoint) (_ Lease, err error)
 	}
 	back.Push(func() { d.Unplug(l) })
 	if ports := n.published(l); len(ports) > 0 {
-		if err := d.amend(func() error { return d.table.Publish(ports) }); err != nil {
+		if err := d.amend(Lease{}, func() error { return d.table.Publish(ports) }); err != nil {
 			return Lease{}, err
 		}
 	}
@@ -128,26 +128,21 @@ func (n *network) published(l Lease) []firewall.Port {
 // is no error.
 func (d *Driver) Disconnect(l Lease) error {
 	d.mu.Lock()
-	n := d.networks[l.Network]
-	known := false
+	n, known := d.networks[l.Network], false
 	if n != nil {
-		_, known = n.leases[l.ID]
+		l, known = n.leases[l.ID]
 	}
 	d.mu.Unlock()
 	if !known {
 		return nil
 	}
+	defer d.release(n, l)
 	ports := n.published(l)
 	if len(ports) == 0 {
-		d.release(n, l)
 		return nil
 	}
-	err := d.table.Withdraw(ports)
-	d.release(n, l)
-	if errors.Is(err, unix.ENOENT) {
-		return d.amend(func() error { return err })
-	}
-	return errors.Join(err, d.forget(ports))
+	err := d.amend(l, func() error { return d.table.Withdraw(ports) })
+	return errors.Join(err, forget(ports))
 }
 
 // release strikes a lease from the books.

@@ -170,14 +170,19 @@ func (d *Driver) rewrite() error {
 }
 
 // amend makes one small change to the table. Who flushes the host's rules (a
-// reload of its firewall does) takes ours along: then all are written again.
-func (d *Driver) amend(change func() error) error {
+// reload of its firewall does) takes ours along: then all are written again,
+// but for the ports of a lease that is going.
+func (d *Driver) amend(going Lease, change func() error) error {
 	err := change()
 	if !errors.Is(err, unix.ENOENT) {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if n := d.networks[going.Network]; n != nil {
+		going.Ports = nil
+		n.leases[going.ID] = going
+	}
 	return d.rewrite()
 }
 

@@ -60,6 +60,14 @@ func read(t *testing.T, name string) string {
 type box struct {
 	netns string
 	lease bridge.Lease
+	files []*os.File // hold the ports
+}
+
+// release lets the ports go, as the end of a shim does.
+func (b box) release() {
+	for _, f := range b.files {
+		f.Close()
+	}
 }
 
 func (b box) ip() string { return b.lease.Address.Addr().String() }
@@ -70,12 +78,8 @@ func connect(t *testing.T, d *bridge.Driver, network string, ports ...bridge.Por
 	t.Helper()
 	ports, files, err := d.Reserve(ports)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		for _, f := range files {
-			f.Close()
-		}
-	})
-	b := box{netns: netnstest.New(t)}
+	b := box{netns: netnstest.New(t), files: files}
+	t.Cleanup(b.release)
 	b.lease, err = d.Connect(network, b.netns, bridge.Endpoint{ID: "c0ffee", Ports: ports})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Disconnect(b.lease)) })

@@ -149,7 +149,7 @@ func bindSocket(p Port, kind, reuse int) (_ *os.File, _ uint16, err error) {
 // forget makes the kernel forget the flows to UDP ports that are withdrawn.
 // UDP has no end of a connection: a client that keeps sending would be led to
 // the old address for as long as it does.
-func (d *Driver) forget(ports []firewall.Port) error {
+func forget(ports []firewall.Port) error {
 	var flows []netlink.CustomConntrackFilter
 	for _, p := range ports {
 		if p.Protocol != "udp" {

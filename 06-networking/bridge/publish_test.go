@@ -145,6 +145,49 @@ func TestUnpublishedPortsAreNotReachable(t *testing.T) {
 	})
 }
 
+// A client of a UDP port keeps its flow as long as it sends; the container
+// that gets the port next must get the flow as well.
+func TestAUDPFlowFollowsThePort(t *testing.T) {
+	d := open(t, bridge.Config{BIP: netip.MustParsePrefix("10.99.0.1/24")})
+	client, err := net.Dial("udp4", "127.0.0.1:5300")
+	require.NoError(t, err)
+	defer client.Close()
+	for _, says := range []string{"first", "second"} {
+		b := connect(t, d, "bridge", bridge.Port{HostPort: 5300, ContainerPort: 53, Protocol: "udp"})
+		echo(t, b.netns, says)
+		client.Write([]byte("who?"))
+		client.SetReadDeadline(time.Now().Add(5 * time.Second))
+		answer := make([]byte, 16)
+		n, err := client.Read(answer)
+		require.NoError(t, err, "no answer from the %s container", says)
+		require.Equal(t, says, string(answer[:n]))
+		require.NoError(t, d.Disconnect(b.lease))
+		b.release()
+	}
+}
+
+// echo answers each datagram to port 53 inside netns.
+func echo(t *testing.T, netns, says string) {
+	t.Helper()
+	var c net.PacketConn
+	netnstest.In(t, netns, func() (err error) {
+		c, err = net.ListenPacket("udp4", ":53")
+		return err
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for b := make([]byte, 16); ; {
+			_, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			c.WriteTo([]byte(says), from)
+		}
+	}()
+	t.Cleanup(func() { c.Close(); <-done })
+}
+
 func TestAContainerReachesTheWorldInTheHostsName(t *testing.T) {
 	d := open(t, bridge.Config{})
 	outside := lan(t)

@@ -21,7 +21,7 @@ import (
 // A driver that is simply dropped is what a daemon killed with -9 leaves.
 func TestANewDriverTakesOverWhatTheOldOneLeft(t *testing.T) {
 	c := bridge.Config{Dir: t.TempDir(), BIP: netip.MustParsePrefix("10.99.0.1/24")}
-	d := open(t, c)
+	open(t, c) // it checks at the end that the host is as before
 	outside := lan(t)
 	old, err := bridge.Open(c)
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestANewDriverTakesOverWhatTheOldOneLeft(t *testing.T) {
 	reached := []asks{{"a machine outside", outside, "", "10.50.0.1:8080", "web 10.50.0.2"}}
 	try(t, reached)
 
-	d, err = bridge.Open(c)
+	d, err := bridge.Open(c)
 	require.NoError(t, err)
 	require.NoError(t, d.Restore([]bridge.Lease{web.lease}))
 	try(t, reached)
