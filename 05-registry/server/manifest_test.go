@@ -104,12 +104,15 @@ func TestDelete(t *testing.T) {
 	for _, tag := range []string{"v1", "v2"} {
 		b.want(201, "", "PUT", "/v2/a/manifests/"+tag, raw, "Content-Type", ociManifest)
 	}
+	other := b.manifest("a", `,"annotations":{"another":"one"}`)
+	b.want(201, "", "PUT", "/v2/a/manifests/other", other, "Content-Type", ociManifest)
 	b.want(202, "", "DELETE", "/v2/a/manifests/v1", "")
 	b.want(404, wire.ManifestUnknown, "GET", "/v2/a/manifests/v1", "")
 	b.want(200, "", "GET", "/v2/a/manifests/v2", "")
 	b.want(202, "", "DELETE", "/v2/a/manifests/"+digest(raw), "")
 	b.want(404, wire.ManifestUnknown, "GET", "/v2/a/manifests/v2", "")
 	b.want(404, wire.ManifestUnknown, "GET", "/v2/a/manifests/"+digest(raw), "")
+	b.want(200, "", "GET", "/v2/a/manifests/other", "")
 	b.want(202, "", "DELETE", "/v2/a/blobs/"+digest("{}"), "")
 	b.want(404, wire.BlobUnknown, "GET", "/v2/a/blobs/"+digest("{}"), "")
 	b.want(404, wire.BlobUnknown, "DELETE", "/v2/a/blobs/"+digest("{}"), "")

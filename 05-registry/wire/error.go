@@ -28,6 +28,7 @@ type Error struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
+// Error implements error: the code in words, then the message.
 func (e *Error) Error() string {
 	return strings.ToLower(strings.ReplaceAll(e.Code, "_", " ")) + ": " + e.Message
 }
