@@ -52,13 +52,3 @@ func (k Kind) String() string {
 func Path(pid int, kind Kind) string {
 	return fmt.Sprintf("/proc/%d/ns/%s", pid, kind)
 }
-
-// Of says which kind of namespace the open file fd stands for, and refuses
-// what is no namespace. See ioctl_nsfs(2).
-func Of(fd int) (Kind, error) {
-	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
-	if err != nil {
-		return 0, fmt.Errorf("not a namespace: %w", err)
-	}
-	return Kind(kind), nil
-}

@@ -34,23 +34,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestOfAsksTheKernel(t *testing.T) {
-	f, err := os.Open(Path(os.Getpid(), UTS))
-	require.NoError(t, err)
-	defer f.Close()
-	kind, err := Of(int(f.Fd()))
-	require.NoError(t, err)
-	if kind != UTS {
-		t.Errorf("a UTS namespace is said to be %s", kind)
-	}
-	null, err := os.Open(os.DevNull)
-	require.NoError(t, err)
-	defer null.Close()
-	if _, err := Of(int(null.Fd())); err == nil {
-		t.Error("/dev/null is no namespace")
-	}
-}
-
 // other is a process in a mount and a UTS namespace of its own.
 func other(t *testing.T) int {
 	t.Helper()

@@ -86,6 +86,9 @@ func unlock(fd int, rows, columns uint16) (*pty, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
+		if peer > 0 {
+			unix.Close(peer)
+		}
 		return nil, fmt.Errorf("open a terminal: %w", err)
 	}
 	unix.SetNonblock(fd, true) // so that a Close ends a Read of ours
@@ -99,10 +102,4 @@ func openPeer(fd int) (int, error) {
 		return 0, errno
 	}
 	return int(peer), nil
-}
-
-// close gives both ends back.
-func (p *pty) close() {
-	p.ours.Close()
-	unix.Close(p.theirs)
 }

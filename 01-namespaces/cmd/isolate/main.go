@@ -1,6 +1,6 @@
 // Command isolate runs a program in a box: the smallest `docker run`.
 //
-//	isolate -root DIR sh
+//	isolate [-print] [-root DIR] [-hostname NAME] [-net none|host] [-user] CMD…
 package main
 
 import (
@@ -18,7 +18,7 @@ func main() {
 	root := flag.String("root", "/", "directory that becomes /")
 	hostname := flag.String("hostname", "box", "host name inside")
 	network := flag.String("net", "none", "none: a network of its own; host: ours")
-	user := flag.Bool("user", os.Geteuid() != 0, "new user namespace, in which we are root")
+	user := flag.Bool("user", os.Geteuid() != 0, "be root of a new user namespace only")
 	list := flag.Bool("print", false, "print the system calls instead of making them")
 	flag.Parse()
 
@@ -36,7 +36,7 @@ func main() {
 	code, err := run(spec)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "isolate:", err)
-		code = max(code, 125)
+		code = 125 // not the program's: it did not start
 	}
 	os.Exit(code)
 }
@@ -67,11 +67,11 @@ func show(spec sandbox.Spec) (int, error) {
 func start(spec sandbox.Spec) (int, error) {
 	box, err := sandbox.Spawn(spec, sandbox.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	if err != nil {
-		return 125, err
+		return 0, err
 	}
 	defer box.Close()
 	if err := box.Release(); err != nil { // it exists, but it waits
-		return 127, err
+		return 0, err
 	}
 	exit, err := box.Wait()
 	return exit.Code, err
