@@ -48,7 +48,15 @@ func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *
 		}
 		how.DetachKeys = keys
 	}
+	greet := o.Greet
+	if greet == nil {
+		greet = func() error { return nil }
+	}
 	if o.Logs {
+		if err := greet(); err != nil {
+			return err
+		}
+		greet = func() error { return nil }
 		past := LogOptions{Stdout: o.Stdout, Stderr: o.Stderr, Tail: -1}
 		if err := d.Logs(ctx, ref, past, conn); err != nil {
 			return err
@@ -62,6 +70,9 @@ func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *
 		return err
 	}
 	defer b.mu.Unlock()
+	if err := greet(); err != nil {
+		return err
+	}
 	d.tell(b.record, "attach")
 	if b.shim != nil && b.status().Alive() {
 		_, err := b.shim.Attach(conn, how)

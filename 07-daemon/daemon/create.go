@@ -106,7 +106,7 @@ func (d *Daemon) fill(r *record, n *network.NetworkingConfig) (err error) {
 		return err
 	}
 	if r.Config.Hostname == "" {
-		r.Config.Hostname = defaultHostname(r)
+		r.Config.Hostname = d.defaultHostname(r)
 	}
 	r.State.Status = lifecycle.Created
 	dir := d.records.Dir(r.ID)
@@ -118,9 +118,12 @@ func (d *Daemon) fill(r *record, n *network.NetworkingConfig) (err error) {
 	return nil
 }
 
-// defaultHostname is the short id, or the host's own name where the container
-// shares the namespace that it is shown in.
-func defaultHostname(r *record) string {
+// defaultHostname is the short id, or the name of whoever's network the
+// container shares: the host's or another container's.
+func (d *Daemon) defaultHostname(r *record) string {
+	if other := d.filesOf(r); other != r {
+		return other.Config.Hostname
+	}
 	if r.HostConfig.NetworkMode.IsHost() || r.HostConfig.UTSMode.IsHost() {
 		if name, err := os.Hostname(); err == nil {
 			return name

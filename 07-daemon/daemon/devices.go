@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"drydock/01-namespaces/sandbox"
+	"drydock/02-cgroups/cgroup"
+	"drydock/02-cgroups/device"
 )
 
 // devices finds the nodes that a container gets beside the standard ones: what
@@ -94,12 +97,62 @@ func below(host, inside string) ([]sandbox.Device, error) {
 	return all, nil
 }
 
+// deviceRules say which devices the container's group may use: those that
+// every container may, those that it was given, and what the user adds.
+func deviceRules(h *container.HostConfig) ([]device.Rule, error) {
+	if h.Privileged {
+		return device.All(), nil
+	}
+	rules := device.Default()
+	for _, m := range h.Devices {
+		found, err := node(m.PathOnHost, m.PathOnHost)
+		if err != nil {
+			return nil, err
+		}
+		access := m.CgroupPermissions
+		if access == "" {
+			access = "rwm"
+		}
+		for _, f := range found {
+			rules = append(rules, device.Rule{Allow: true, Type: f.Type, Major: int64(f.Major), Minor: int64(f.Minor), Access: access})
+		}
+	}
+	for _, text := range h.DeviceCgroupRules {
+		r, err := device.Parse(text)
+		if err != nil {
+			return nil, invalid("invalid device cgroup rule format: '%s'", text)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
 // validateDevices looks the devices up once, so that create tells of a missing
 // one.
 func validateDevices(h *container.HostConfig) error {
 	if h.Privileged {
 		return nil
 	}
+	if _, err := deviceRules(h); err != nil {
+		return err
+	}
 	_, err := devices(h)
 	return err
+}
+
+// group makes the control group of a container, with its limits and what it
+// may do to devices.
+func (d *Daemon) group(name string, h *container.HostConfig) (*cgroup.Group, error) {
+	rules, err := deviceRules(h)
+	if err != nil {
+		return nil, err
+	}
+	g, err := d.tree.Create(name, limits(&h.Resources))
+	if err != nil {
+		return nil, err
+	}
+	if err := device.Apply(g, rules); err != nil {
+		return nil, errors.Join(err, g.Delete())
+	}
+	return g, nil
 }

@@ -132,7 +132,6 @@ func openDaemon(t testing.TB, c Config) fleet {
 // request is a create request without a network, with changes in Docker's
 // JSON on top.
 func request(t testing.TB, changes string, args ...string) container.CreateRequest {
-	t.Helper()
 	r := container.CreateRequest{
 		Config:     &container.Config{Image: "probe", Cmd: args},
 		HostConfig: &container.HostConfig{NetworkMode: "none"},

@@ -2,13 +2,13 @@ package daemon
 
 import (
 	"net"
-	"path/filepath"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/storage"
 
+	"drydock/01-namespaces/namespace"
 	"drydock/07-daemon/lifecycle"
 )
 
@@ -87,7 +87,7 @@ func (d *Daemon) networkSettings(r *record) *container.NetworkSettings {
 		if e == nil {
 			continue
 		}
-		settings.SandboxID, settings.SandboxKey = lease.ID, filepath.Join("/proc", "self", "ns", "net")
+		settings.SandboxID, settings.SandboxKey = lease.ID, namespace.Path(r.State.Pid, namespace.Net)
 		e.EndpointID, e.Gateway = lease.ID, lease.Gateway
 		e.IPAddress, e.IPPrefixLen = lease.Address.Addr(), lease.Address.Bits()
 		if mac, err := net.ParseMAC(lease.MAC); err == nil {

@@ -36,7 +36,7 @@ func (d *Daemon) wantedNetworks(h *container.HostConfig, n *network.NetworkingCo
 		}
 	}
 	if d.config.Networks == nil && !h.NetworkMode.IsHost() && !h.NetworkMode.IsNone() {
-		return nil, notFound("network %s not found", mode)
+		return nil, invalid("network %s not found: this daemon has no networks but none and host", mode)
 	}
 	return map[string]*network.EndpointSettings{mode: settings}, nil
 }

@@ -50,6 +50,9 @@ type AttachOptions struct {
 	Logs                          bool // what was written so far, first
 	Stream, Stdin, Stdout, Stderr bool
 	DetachKeys                    string
+	// Greet, if it is set, is called once before anything is written to the
+	// client, with the container held: it cannot start in between.
+	Greet func() error
 }
 
 // Counts are how many containers there are, by state.

@@ -131,10 +131,7 @@ func TestAutoRemoveFreesTheNameBeforeTheAnswer(t *testing.T) {
 			t.Errorf("after its removal inspect says %v", err)
 		}
 	}
-	f.UsedBy("") // waits for none of another image
-	for _, b := range f.going {
-		<-b.cleared.done
-	}
+	f.UsedBy("sha256:1234567890") // waits for those that are on their way out
 	left, err := os.ReadDir(f.config.Root)
 	require.NoError(t, err)
 	if len(left) != 0 {
@@ -208,6 +205,22 @@ func TestVolumesBindsAndCopyUp(t *testing.T) {
 	require.NoError(t, f.Remove(background, id, RemoveOptions{Volumes: true}))
 	if _, ok := shelf.volumes["data"]; !ok {
 		t.Error("rm -v removed a volume that has a name")
+	}
+}
+
+func TestDevicesOfTheHostAreDenied(t *testing.T) {
+	f := launchDaemon(t)
+	if id := f.run("", "", "touch", "/dev/null"); f.code(id) != 0 {
+		t.Errorf("/dev/null: %s", f.output(id))
+	}
+	// The node is there, but it was given for reading only.
+	id := f.run("", `{"HostConfig":{"Devices":[{"PathOnHost":"/dev/zero","PathInContainer":"/dev/mine","CgroupPermissions":"r"},{"PathOnHost":"/dev/kmsg","PathInContainer":"/dev/log","CgroupPermissions":"r"}]}}`, "touch", "/dev/log")
+	if got := f.code(id); got == 0 {
+		t.Error("a container wrote to a device that it may only read")
+	}
+	_, err := f.Create(background, "", request(t, `{"HostConfig":{"Devices":[{"PathOnHost":"/dev/nope"}]}}`, "true"))
+	if err == nil || !strings.Contains(err.Error(), `custom device "/dev/nope"`) {
+		t.Errorf("a missing device: %v", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (d *Daemon) launch(b *box) (err error) {
 	if err != nil {
 		return err
 	}
-	group, err := d.tree.Create(bundle.Group, bundle.Limits)
+	group, err := d.group(bundle.Group, r.HostConfig)
 	if err != nil {
 		return err
 	}

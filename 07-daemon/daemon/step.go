@@ -54,7 +54,7 @@ func (d *Daemon) stepRecord(s Step) (*record, error) {
 	h.LogConfig.Type = "none"
 	d.normalize(h)
 	r := &record{ID: newID(), Name: "build", Path: s.Args[0], Args: s.Args[1:], Config: c, HostConfig: h}
-	c.Hostname = defaultHostname(r)
+	c.Hostname = d.defaultHostname(r)
 	var err error
 	r.Networks, err = d.wantedNetworks(h, nil)
 	return r, err
@@ -68,7 +68,7 @@ func (d *Daemon) runStep(ctx context.Context, r *record, step Step) (status shim
 	if err != nil {
 		return status, err
 	}
-	group, err := d.tree.Create(bundle.Group, bundle.Limits)
+	group, err := d.group(bundle.Group, r.HostConfig)
 	if err != nil {
 		return status, err
 	}

@@ -15,7 +15,7 @@ const leastMemory = 6 << 20
 // changes nothing: see normalize for defaults.
 func validate(c *container.Config, h *container.HostConfig) error {
 	for _, check := range []func(*container.Config, *container.HostConfig) error{
-		validateConfig, validateModes, validateRestart, validatePorts, unsupported,
+		validateConfig, validateModes, validateRestart, validatePorts, validateHosts, unsupported,
 	} {
 		if err := check(c, h); err != nil {
 			return err
@@ -144,7 +144,6 @@ func unsupported(_ *container.Config, h *container.HostConfig) error {
 		{len(h.VolumesFrom) > 0, "volumes of other containers (--volumes-from)"},
 		{h.VolumeDriver != "" && h.VolumeDriver != "local", "the volume driver " + h.VolumeDriver},
 		{len(h.DeviceRequests) > 0, "device requests (--gpus)"},
-		{len(h.DeviceCgroupRules) > 0, "device rules (--device-cgroup-rule)"},
 		{h.BlkioWeight != 0 || len(h.BlkioWeightDevice) > 0, "block IO weights"},
 		{len(h.BlkioDeviceReadBps)+len(h.BlkioDeviceWriteBps)+len(h.BlkioDeviceReadIOps)+len(h.BlkioDeviceWriteIOps) > 0, "block IO limits"},
 		{h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, "real-time CPU scheduling"},
