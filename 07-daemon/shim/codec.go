@@ -76,11 +76,11 @@ func encodeSlice(dst []byte, v reflect.Value) (_ []byte, err error) {
 
 func encodeMap(dst []byte, v reflect.Value) (_ []byte, err error) {
 	dst = binary.AppendUvarint(dst, uint64(v.Len()))
-	for key, value := range v.Seq2() {
-		if dst, err = encode(dst, key); err != nil {
+	for m := v.MapRange(); m.Next(); {
+		if dst, err = encode(dst, m.Key()); err != nil {
 			return nil, err
 		}
-		if dst, err = encode(dst, value); err != nil {
+		if dst, err = encode(dst, m.Value()); err != nil {
 			return nil, err
 		}
 	}

@@ -81,6 +81,7 @@ func (m *monitor) enter(e *Exec, files []*os.File) (x *execution, c *conn, err e
 // follow waits for the end of an exec. The status is known before the
 // connections close: their clients ask for it at once.
 func (m *monitor) follow(x *execution) {
+	untilEnd(x.box.Pid())
 	exit, err := x.box.Wait()
 	x.streams.drain()
 	m.mu.Lock()

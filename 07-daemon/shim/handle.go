@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,7 @@ type Shim struct {
 	monitor int  // the shim's own pid, if it is our child and not reaped
 	control wire // the status of the end comes here, then the end of file
 
+	released atomic.Bool
 	watching sync.Once
 	ended    chan struct{} // closed when status and err are final
 	gone     chan struct{} // closed when the process is
@@ -84,9 +86,14 @@ func (s *Shim) Release() error {
 	return nil
 }
 
-// Kill ends a container that was spawned but not released, and its shim. It
+// Kill ends a container that was spawned, released or not, and its shim. It
 // returns when nothing of them is left.
 func (s *Shim) Kill() error {
+	if s.released.Load() {
+		err := s.Signal(unix.SIGKILL)
+		<-s.gone
+		return err
+	}
 	raw, err := s.control.f.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_WR) })
@@ -100,6 +107,7 @@ func (s *Shim) Kill() error {
 
 // watch waits for the end in one goroutine, which ends with the shim.
 func (s *Shim) watch() {
+	s.released.Store(true)
 	s.watching.Do(func() {
 		go func() {
 			var r reply

@@ -100,6 +100,16 @@ func TestKillBeforeRelease(t *testing.T) {
 	nothingLeft(t, b)
 }
 
+func TestKillAfterRelease(t *testing.T) {
+	b := bundle(t, "sleep", "1000")
+	s := run(t, b)
+	require.NoError(t, s.Kill())
+	if status := wait(t, s); status.Exit.Code != 137 {
+		t.Errorf("got %+v", status)
+	}
+	nothingLeft(t, b)
+}
+
 func TestGreedyContainerIsKilledForMemory(t *testing.T) {
 	b := bundle(t, "eat", "200")
 	withGroup(t, &b, cgroup.Limits{Memory: 32 << 20, MemorySwap: 32 << 20})

@@ -235,6 +235,7 @@ func (m *monitor) release() error {
 
 // accompany stays with the container until its end and sees to its estate.
 func (m *monitor) accompany() {
+	untilEnd(m.box.Pid())
 	exit, err := m.box.Wait()
 	if m.bundle.Spec.New&namespace.PID == 0 && m.group != nil {
 		// With a pid namespace of its own the kernel has done this.
@@ -245,6 +246,26 @@ func (m *monitor) accompany() {
 	closeAll(m.spaces)
 	m.streams.finish()
 	m.hangUp()
+}
+
+// untilEnd sleeps until a child has ended, in the runtime's poller and not in
+// a thread of its own as wait4(2) would. It does not reap. See pidfd_open(2).
+func untilEnd(pid int) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return // then Wait waits
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Read(func(fd uintptr) bool {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(ready, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	})
 }
 
 // end makes the status final and tells everybody.

@@ -17,7 +17,8 @@ func ParseKeys(text string) ([]byte, error) {
 	for key := range strings.SplitSeq(text, ",") {
 		k, ok := parseKey(key)
 		if !ok {
-			return nil, fmt.Errorf("Unknown character: '%s'", key) //nolint:staticcheck // Docker's sentence
+			//lint:ignore ST1005 Docker's sentence
+			return nil, fmt.Errorf("Unknown character: '%s'", key)
 		}
 		keys = append(keys, k)
 	}
