@@ -28,27 +28,32 @@ func streamType(r *http.Request, terminal bool) string {
 	return multiplexedStream
 }
 
-// hijack takes the connection out of the server's hands, answers that it is a
-// stream from now on, and calls serve with a descriptor of it, which serve
-// takes over. A client that asked for "Upgrade: tcp" is told 101, others 200.
+// A server of a hijacked connection takes conn over. It calls greet once, when
+// the client has its place and before anything else is written to conn: a
+// client that is told too early starts the container, and misses output.
+type serve func(conn *os.File, greet func() error) error
+
+// hijack takes the connection out of the server's hands and calls serve with
+// a descriptor of it. Greeting means to answer that it is a stream from now
+// on: a client that asked for "Upgrade: tcp" is told 101, others 200.
 //
 // Where the connection is a plain socket, its descriptor goes to the shim and
 // outlives this daemon. Where it is not (TLS, or the client has sent more than
 // its request already), a pair of sockets and two copies stand between.
-func hijack(w http.ResponseWriter, r *http.Request, contentType string, serve func(conn *os.File) error) error {
+func hijack(w http.ResponseWriter, r *http.Request, contentType string, serve serve) error {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return fmt.Errorf("take the connection over: %w", err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, greeting(r, contentType, w.Header())); err != nil {
-		return nil // the client is gone
+	greet := func() error {
+		_, err := io.WriteString(conn, greeting(r, contentType, w.Header()))
+		return err
 	}
 	if file := descriptor(conn); file != nil && buffered.Reader.Buffered() == 0 {
-		conn.Close()
-		return answered(serve(file))
+		return answered(serve(file, greet))
 	}
-	return answered(relay(conn, buffered.Reader, serve))
+	return answered(relay(conn, buffered.Reader, func(pair *os.File) error { return serve(pair, greet) }))
 }
 
 // answered drops an error: the client has its status line already, and was

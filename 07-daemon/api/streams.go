@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"strconv"
@@ -105,7 +106,8 @@ func (s server) attach(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	ctx := r.Context()
-	return hijack(w, r, streamType(r, terminal), func(conn *os.File) error {
+	return hijack(w, r, streamType(r, terminal), func(conn *os.File, greet func() error) error {
+		o.Greet = greet
 		return s.d.Attach(ctx, name, o, conn)
 	})
 }
@@ -166,7 +168,10 @@ func (s server) execStart(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	ctx := r.Context()
-	return hijack(w, r, streamType(r, terminal), func(conn *os.File) error {
+	return hijack(w, r, streamType(r, terminal), func(conn *os.File, greet func() error) error {
+		if err := greet(); err != nil {
+			return errors.Join(err, conn.Close())
+		}
 		voice := descriptorCopy(conn)
 		err := s.d.ExecStart(ctx, id, request, conn)
 		return say(voice, err, terminal)
