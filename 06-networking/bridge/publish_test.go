@@ -129,7 +129,17 @@ func reachedFromEverywhere(t *testing.T) {
 	})
 }
 
+// router makes the host one that forwards already: nothing but our own rules
+// about containers stands between them and others.
+func router(t *testing.T) {
+	t.Helper()
+	const setting = "/proc/sys/net/ipv4/ip_forward"
+	require.NoError(t, os.WriteFile(setting, []byte("1"), 0o644))
+	t.Cleanup(func() { require.NoError(t, os.WriteFile(setting, []byte("0"), 0o644)) })
+}
+
 func TestUnpublishedPortsAreNotReachable(t *testing.T) {
+	router(t)
 	d := open(t, bridge.Config{BIP: netip.MustParsePrefix("10.99.0.1/24")})
 	outside := lan(t)
 	_, err := d.Create(bridge.Network{Name: "back", Subnet: netip.MustParsePrefix("10.98.0.0/24")})
@@ -268,6 +278,7 @@ func TestAContainerDoesNotReachTheHostsLoopback(t *testing.T) {
 }
 
 func TestAnInternalNetworkHasNoWayInOrOut(t *testing.T) {
+	router(t)
 	d := open(t, bridge.Config{BIP: netip.MustParsePrefix("10.99.0.1/24")})
 	outside := lan(t)
 	_, err := d.Create(bridge.Network{Name: "dark", Subnet: netip.MustParsePrefix("10.97.0.0/24"), Internal: true})
