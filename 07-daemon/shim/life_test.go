@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestExitCodeAndTime(t *testing.T) {
 	for _, code := range []string{"0", "42", "255"} {
 		before := time.Now()
 		status := wait(t, run(t, bundle(t, "exit", code)))
-		if status.Running || status.Exit.Signal != 0 || code != itoa(status.Exit.Code) {
+		if status.Running || status.Exit.Signal != 0 || code != strconv.Itoa(status.Exit.Code) {
 			t.Errorf("exit %s: got %+v", code, status)
 		}
 		if status.Exit.At.Before(before) || status.Exit.At.After(time.Now()) {

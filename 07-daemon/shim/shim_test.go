@@ -146,12 +146,6 @@ func bundle(t testing.TB, args ...string) Bundle {
 	}
 }
 
-const pidNamespace = namespace.PID
-
-var noLimits cgroup.Limits
-
-func itoa(n int) string { return fmt.Sprint(n) }
-
 // withGroup gives the container a control group.
 func withGroup(t testing.TB, b *Bundle, l cgroup.Limits) {
 	t.Helper()

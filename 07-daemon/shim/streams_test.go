@@ -3,6 +3,7 @@ package shim
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"drydock/01-namespaces/namespace"
+	"drydock/02-cgroups/cgroup"
 	"drydock/07-daemon/stdio"
 )
 
@@ -256,17 +259,34 @@ func TestProcessLeftBehindDoesNotHoldTheExit(t *testing.T) {
 	}
 }
 
-func TestOutputThatTravelledElsewhereIsNotWaitedFor(t *testing.T) {
+func TestProcessLeftInAForeignPidNamespaceIsKilled(t *testing.T) {
 	b := bundle(t, "leave")
-	b.Spec.New &^= pidNamespace // what it leaves lives on
-	withGroup(t, &b, noLimits)
-	begun := time.Now()
-	status := wait(t, run(t, b))
-	if status.Exit.Code != 0 {
+	b.Spec.New &^= namespace.PID // what it leaves would live on
+	withGroup(t, &b, cgroup.Limits{})
+	s := run(t, b)
+	if status := wait(t, s); status.Exit.Code != 0 {
 		t.Errorf("got %+v", status)
 	}
-	if took := time.Since(begun); took > 2*drainTime+patience/2 {
-		t.Errorf("it took %s", took)
+	within(t, s.Gone(), "the shim to end")
+	nothingLeft(t, b)
+}
+
+func TestOutputThatTravelledElsewhereIsNotWaitedFor(t *testing.T) {
+	b := bundle(t, "sleep", "1000")
+	s := run(t, b)
+	awaitLog(t, b, "ready")
+	// A process outside has the container's standard output, as if it had
+	// been sent through a socket.
+	out, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/1", s.Pid()), os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer out.Close()
+	require.NoError(t, s.Signal(unix.SIGKILL))
+	_, err = out.WriteString("last words\n")
+	require.NoError(t, err)
+	wait(t, s)
+	within(t, s.Gone(), "the shim to end")
+	if got := logged(t, b); got != "ready\nlast words\n" {
+		t.Errorf("the log holds %q", got)
 	}
 }
 
