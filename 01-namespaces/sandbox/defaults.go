@@ -20,6 +20,14 @@ func DefaultMounts() []mount.Mount {
 	}
 }
 
+// CgroupMount shows a container its own control groups, read-only, on a
+// machine with the unified hierarchy. It belongs behind the DefaultMounts. See
+// cgroups(7).
+func CgroupMount() mount.Mount {
+	return mount.Mount{Type: "cgroup2", Source: "cgroup", Target: "/sys/fs/cgroup",
+		Options: []string{"ro", "nosuid", "noexec", "nodev", "nsdelegate", "memory_recursiveprot"}}
+}
+
 // DefaultMasked are the paths that Docker covers: they tell about the
 // machine, or would let the container change it.
 func DefaultMasked() []string {

@@ -72,12 +72,13 @@ func (s Spec) openDevices() []Call {
 // in it whatever the image says.
 func (s Spec) devices() []Call {
 	var calls []Call
+	opened := ""
 	for _, d := range s.nodes() {
-		dir := path.Dir(d.Path)
-		if dir != "/dev" {
+		if dir := path.Dir(d.Path); dir != opened {
 			calls = append(calls, makeDirectory(dir)...)
+			calls = append(calls, openPath(dir, "parent", inside))
+			opened = dir
 		}
-		calls = append(calls, openPath(dir, "parent", inside))
 		calls = append(calls, s.device(d)...)
 	}
 	if !s.ownDev() {

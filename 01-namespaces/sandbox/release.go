@@ -65,7 +65,7 @@ func (s *Sandbox) resolve(root lookup) (program, error) {
 	if err != nil {
 		return as, err
 	}
-	as.noGroups = s.spec.noGroups()
+	as.noGroups = s.spec.New&namespace.User != 0 && groupsDenied(s.pid)
 	as.chown = chown(p, as, s.pipes)
 	return as, root.makeDir(as.dir, s.spec)
 }

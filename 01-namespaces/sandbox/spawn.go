@@ -139,6 +139,9 @@ func (s *Sandbox) settle() error {
 			continue
 		}
 		fd, err := unix.Open(namespace.Path(s.pid, kind), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == unix.ENOENT {
+			continue // the child has failed already; Release says why
+		}
 		if err != nil {
 			return fmt.Errorf("hold the %s namespace: %w", kind, err)
 		}
@@ -172,7 +175,7 @@ func (s *Sandbox) open(fd int) error {
 // could leave a group that denies him something. See user_namespaces(7).
 func writeMaps(pid int, s Spec) error {
 	files := [][2]string{{"uid_map", lines(s.UIDs, os.Geteuid())}, {"gid_map", lines(s.GIDs, os.Getegid())}}
-	if s.noGroups() {
+	if os.Geteuid() != 0 {
 		files = append([][2]string{{"setgroups", "deny"}}, files...)
 	}
 	for _, f := range files {
@@ -183,9 +186,6 @@ func writeMaps(pid int, s Spec) error {
 	}
 	return nil
 }
-
-// noGroups says whether the child will be denied setgroups(2).
-func (s Spec) noGroups() bool { return s.New&namespace.User != 0 && os.Geteuid() != 0 }
 
 // lines are the lines of a map; without any, id 0 inside is we ourselves.
 func lines(maps []IDMap, self int) string {

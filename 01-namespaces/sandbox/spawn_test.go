@@ -79,6 +79,24 @@ func TestTreeOfFiles(t *testing.T) {
 	require.Equal(t, string(before), string(after), "the host must not see any of it")
 }
 
+func TestRootIsAnOverlay(t *testing.T) {
+	sandboxtest.NeedRoot(t)
+	base := t.TempDir()
+	require.NoError(t, mount.Mount{Type: "tmpfs", Target: "/"}.At(base))
+	defer mount.Unmount(base)
+	s := docker(t, "true")
+	for _, dir := range []string{"up", "work"} {
+		require.NoError(t, os.Mkdir(filepath.Join(base, dir), 0o755))
+	}
+	s.Process.Dir = "/made/here"
+	s.Root = mount.Mount{Type: "overlay", Source: base, Options: []string{"lowerdir=" + s.Root.Source, "upperdir=up", "workdir=work"}}
+	_, exit := run(t, s)
+	require.Zero(t, exit.Code)
+	require.DirExists(t, filepath.Join(base, "up/made/here"), "what was written lies in the upper layer")
+	_, mounted := os.Stat(filepath.Join(base, "bin"))
+	require.Error(t, mounted, "the host must not see the overlay")
+}
+
 func TestMaskedAndReadOnlyPaths(t *testing.T) {
 	sandboxtest.NeedRoot(t)
 	s := docker(t, "tryopen", "/proc/keys", "/proc/sys/kernel/hostname", "/dev/null", "/etc/passwd")
