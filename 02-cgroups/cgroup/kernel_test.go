@@ -155,6 +155,14 @@ func TestMemoryLimitHasItsWitness(t *testing.T) {
 	if kills, err := witness.Next(); err != nil || kills != s.OOMKills {
 		t.Errorf("the witness saw %d kills of %d (%v)", kills, s.OOMKills, err)
 	}
+	box, _ = start(t, g, "eat", "64")
+	_, err = box.Wait()
+	require.NoError(t, err)
+	again, err := g.Stats()
+	require.NoError(t, err)
+	if kills, err := witness.Next(); err != nil || kills != again.OOMKills-s.OOMKills {
+		t.Errorf("the second time it saw %d kills of %d (%v)", kills, again.OOMKills-s.OOMKills, err)
+	}
 }
 
 func TestWitnessEnds(t *testing.T) {

@@ -140,6 +140,11 @@ func TestHomeIsWhereGroupsMayBe(t *testing.T) {
 	if got := home(filepath.Join(session, aside), top); got != session {
 		t.Errorf("groups in %s: we have stepped aside, %s is the place", got, session)
 	}
+	service := filepath.Join(top, "service")
+	require.NoError(t, os.Mkdir(service, 0o755))
+	if got := home(service, top); got != service {
+		t.Errorf("groups in %s: nobody else is in %s", got, service)
+	}
 	require.NoError(t, os.WriteFile(filepath.Join(session, "cgroup.subtree_control"), []byte("memory\n"), 0o600))
 	if got := home(session, top); got != session {
 		t.Errorf("groups in %s: %s hands controllers down already", got, session)

@@ -112,6 +112,9 @@ func TestLayersAreLaidOutInAnyOrderAndCommittedInOne(t *testing.T) {
 	_, err := s.Mount("second")
 	require.ErrorIs(t, err, fs.ErrNotExist, "Mount asks for the parent")
 	require.ErrorIs(t, s.Commit("chain2", "second"), fs.ErrNotExist, "and so does Commit")
+	require.NoError(t, s.Prepare("on a key", "first"))
+	_, err = s.Mount("on a key")
+	require.ErrorIs(t, err, fs.ErrNotExist, "a parent that is not committed may still change")
 	require.NoError(t, s.Commit("chain1", "first"))
 	require.NoError(t, s.Commit("chain2", "second"))
 	if !s.Has("chain2") || s.Has("second") {
