@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -55,13 +56,11 @@ func startError(cause error) (error, int) {
 		return cause, 128
 	}
 	text := cause.Error()
+	program := strings.HasPrefix(text, "exec")
 	switch {
-	case strings.Contains(text, "executable file not found"),
-		strings.Contains(text, "no such file or directory") && strings.Contains(text, "exec"):
+	case program && errors.Is(cause, fs.ErrNotExist):
 		return invalid("%s%s: unknown", initPrefix, text), 127
-	case strings.Contains(text, "permission denied") && strings.Contains(text, "exec"),
-		strings.Contains(text, "is a directory") && strings.Contains(text, "exec"),
-		strings.Contains(text, "exec format error"):
+	case program:
 		return invalid("%s%s: unknown", initPrefix, text), 126
 	default:
 		return fmt.Errorf("%s%w: unknown", taskPrefix, cause), 128
