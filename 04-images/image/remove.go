@@ -1,7 +1,9 @@
 package image
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -17,33 +19,56 @@ type Use struct {
 }
 
 // Remove takes a name away, and the image with its last name. used tells the
-// containers that use an image id (nil: none) and must not call the Store;
-// force ignores stopped ones. A refusal is Docker's sentence and fs.ErrExist.
+// containers that use an image id (nil: none); force ignores stopped ones. A
+// refusal is Docker's sentence and fs.ErrExist.
 func (s *Store) Remove(ref string, force bool, used func(id string) []Use) ([]Removal, error) {
-	var lines []Removal
+	for {
+		img, err := s.Get(ref)
+		if err != nil {
+			return nil, err
+		}
+		r := &removal{id: img.ID, force: force}
+		if used != nil { // asked without the lock: it may need others
+			r.users = used(img.ID.String())
+		}
+		lines, err := s.perform(r, ref)
+		if !errors.Is(err, errMoved) {
+			return lines, err
+		}
+	}
+}
+
+// errMoved says that a name has come to mean another image meanwhile.
+var errMoved = errors.New("the name has moved")
+
+// perform does what Remove has prepared.
+func (s *Store) perform(r *removal, ref string) ([]Removal, error) {
 	var gone *record
 	err := s.update(func(next index) error {
 		id, err := next.find(ref)
 		if err != nil {
 			return err
 		}
-		r := removal{next: next, id: id, force: force}
-		if used != nil {
-			r.users = used(id.String())
+		if id != r.id {
+			return errMoved
 		}
+		was := next.images[id]
+		r.next = next
 		if err := r.remove(ref); err != nil {
 			return err
 		}
-		lines = r.lines
 		if _, ok := next.images[id]; !ok {
-			gone = s.index.images[id]
+			gone = was
 		}
 		return nil
 	})
-	if err != nil || gone == nil {
-		return lines, err
+	if err != nil {
+		return nil, err
 	}
-	return append(lines, s.delete(gone)...), nil
+	if gone == nil {
+		return r.lines, nil
+	}
+	return append(r.lines, s.delete(gone)...), nil
 }
 
 // delete collects what the image leaves behind and names it.
@@ -72,7 +97,8 @@ func (r *removal) remove(ref string) error {
 		if err := r.mayDelete(!r.single()); err != nil {
 			return err
 		}
-		return r.drop()
+		r.drop()
+		return nil
 	}
 	if r.single() && len(r.users) > 0 && !r.force {
 		return conflict(fmt.Sprintf("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
@@ -86,7 +112,8 @@ func (r *removal) remove(ref string) error {
 	if r.mayDelete(false) != nil {
 		return nil // it loses its name and lives on, for its containers
 	}
-	return r.drop()
+	r.drop()
+	return nil
 }
 
 // nameOf tells a name from an id: the image was found by a name when it has
@@ -159,31 +186,37 @@ func (r *removal) untagDigests(repo string) {
 }
 
 // drop forgets the image with all its names.
-func (r *removal) drop() error {
+func (r *removal) drop() {
 	for _, name := range r.next.namesOf(r.id) {
 		r.untag(name)
 	}
 	delete(r.next.images, r.id)
-	return nil
 }
 
 func shorten(container string) string { return container[:min(12, len(container))] }
 
 // Prune removes every image for which drop says yes, its names included, and
 // blobs that no image names. It answers the lines and how many bytes of
-// unpacked layers went. drop must not call the Store.
+// unpacked layers went. An image that is named meanwhile stays.
 func (s *Store) Prune(drop func(*Image) bool) ([]Removal, int64, error) {
+	s.mu.Lock()
+	now := s.index
+	s.mu.Unlock()
+	var doomed []v1.Hash
+	for id := range now.images {
+		if drop(s.image(now, id)) {
+			doomed = append(doomed, id)
+		}
+	}
 	var lines []Removal
-	var gone []*record
 	err := s.update(func(next index) error {
-		for id, rec := range s.index.images {
-			if !drop(s.image(s.index, id)) {
+		for _, id := range doomed {
+			if next.images[id] == nil || !slices.Equal(next.namesOf(id), now.namesOf(id)) {
 				continue
 			}
 			r := removal{next: next, id: id}
 			r.drop()
 			lines = append(lines, r.lines...)
-			gone = append(gone, rec)
 		}
 		return nil
 	})
@@ -191,10 +224,13 @@ func (s *Store) Prune(drop func(*Image) bool) ([]Removal, int64, error) {
 		return nil, 0, err
 	}
 	var freed int64
-	for _, rec := range gone {
-		removed := s.delete(rec)
+	for _, id := range doomed {
+		if _, err := s.Get(id.String()); err == nil {
+			continue
+		}
+		removed := s.delete(now.images[id])
 		lines = append(lines, removed...)
-		freed += rec.freed(removed)
+		freed += now.images[id].freed(removed)
 	}
 	return lines, freed, s.sweep()
 }
