@@ -4,19 +4,17 @@ go 1.26.0
 
 require (
 	drydock/01-namespaces v0.0.0
-	drydock/02-cgroups v0.0.0
-	drydock/03-overlayfs v0.0.0
-	drydock/04-images v0.0.0
 	drydock/05-registry v0.0.0
-	drydock/06-networking v0.0.0
-	drydock/07-daemon v0.0.0
-	drydock/08-dockerfile v0.0.0
-	drydock/final v0.0.0
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/stretchr/testify v1.12.1
 )
 
 require (
-	github.com/rogpeppe/go-internal v1.16.0 // indirect
-	github.com/stretchr/testify v1.12.1 // indirect
+	drydock/04-images v0.0.0 // indirect
+	github.com/google/go-containerregistry v0.22.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/tools v0.49.0 // indirect
 )
 
 replace (

@@ -62,7 +62,7 @@ func (a *App) pull(ctx context.Context, reference, platform string, out *os.File
 // authorization is what `docker login` left for the registry of reference.
 func authorization(reference string) (string, error) {
 	host := registryOf(reference)
-	config, err := auth.Load("")
+	config, err := auth.Load(auth.Path())
 	if err != nil {
 		return "", err
 	}

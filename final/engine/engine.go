@@ -74,7 +74,7 @@ func Open(c Config) (e *Engine, err error) {
 	if e.Images, err = image.Open(filepath.Join(c.Root, "images"), e.Snapshots); err != nil {
 		return nil, fmt.Errorf("open images: %w", err)
 	}
-	e.Registry = &registry.Client{Insecure: c.Insecure, Mirrors: c.Mirrors}
+	e.Registry = &registry.Client{Insecure: c.Insecure, Mirrors: c.Mirrors, CertsDir: "/etc/docker/certs.d", UserAgent: "drydock/" + Version}
 	if c.Bridge != "none" {
 		at := bridge.Config{Dir: filepath.Join(c.Root, "networks"), Bridge: c.Bridge, BIP: c.BIP}
 		if e.Networks, err = bridge.Open(at); err != nil {
