@@ -54,7 +54,7 @@ func (s *streams) join(f *os.File, a Attach) *conn {
 
 // serve carries input until the connection or the process ends.
 func (s *streams) serve(c *conn) {
-	if c.Stdin && (s.input != nil || s.terminal) {
+	if c.Stdin && (s.terminal || s.input != nil) {
 		s.feed(c)
 	} else {
 		s.hangups.watch(c)

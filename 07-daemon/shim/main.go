@@ -63,7 +63,11 @@ func Main() int {
 		m.refuse(err)
 		return 1
 	}
-	if err := m.control.send(reply{Status: m.status}); err != nil || !m.released() {
+	if err := m.control.send(reply{Status: m.status}); err != nil {
+		return 1
+	}
+	m.settle()
+	if !m.released() {
 		return 1
 	}
 	if err := m.release(); err != nil {
@@ -114,9 +118,6 @@ func (m *monitor) spawn(way *undo.Stack) error {
 	}
 	way.Push(func() { m.box.Close() })
 	m.status.Pid = m.box.Pid()
-	// From here on the child is busy with its mounts: what else we need costs
-	// no time of the start.
-	m.holdSpaces()
 	return m.appear(way)
 }
 
@@ -173,30 +174,31 @@ func (m *monitor) openStreams(way *undo.Stack) error {
 	return nil
 }
 
-// holdSpaces opens the namespaces; a child that is gone already has none.
-func (m *monitor) holdSpaces() {
-	for _, kind := range []namespace.Kind{namespace.Mount, namespace.Net} {
-		if f, err := os.Open(namespace.Path(m.box.Pid(), kind)); err == nil {
-			m.spaces = append(m.spaces, f)
-		}
-	}
-}
-
-// appear gives the process a name, a place for its last words, and an
-// address. The name is the main thread's, which this may not be; hence the
-// file, see proc_pid_comm(5).
+// appear gives the shim an address: clients attach before the release.
 func (m *monitor) appear(way *undo.Stack) (err error) {
-	os.WriteFile("/proc/self/comm", []byte(processName), 0)
-	if err := lastWords(m.bundle.Dir + "/" + processName + ".log"); err != nil {
-		return err
-	}
-	os.Remove(m.bundle.Dir + "/" + exitName)
+	os.Remove(m.bundle.Dir + "/" + exitName) // of an earlier run
 	if m.listener, err = listen(m.bundle.Dir); err != nil {
 		return err
 	}
 	way.Push(func() { os.Remove(m.bundle.Dir + "/" + socketName) })
 	m.calls.Go(m.serve)
 	return nil
+}
+
+// settle does what nobody waits for, while the child makes its mounts and the
+// daemon connects the network: it holds the namespaces, and gives the process
+// its name and a place for its last words. The name is the main thread's,
+// which this may not be; hence the file, see proc_pid_comm(5).
+func (m *monitor) settle() {
+	for _, kind := range []namespace.Kind{namespace.Mount, namespace.Net} {
+		if f, err := os.Open(namespace.Path(m.box.Pid(), kind)); err == nil {
+			m.spaces = append(m.spaces, f)
+		}
+	}
+	os.WriteFile("/proc/self/comm", []byte(processName), 0)
+	if err := lastWords(m.bundle.Dir + "/" + processName + ".log"); err != nil {
+		complain(err)
+	}
 }
 
 // lastWords sends the standard error to a file: the runtime's own, too, if it
