@@ -51,18 +51,18 @@ func (e *programError) Unwrap() error { return e.error }
 // startError puts the reason of a failed start into Docker's words and finds
 // the exit code that the container keeps: 127 if the program is missing, 126
 // if it cannot be executed, 128 for everything else.
-func startError(cause error) (error, int) {
+func startError(cause error) (code int, err error) {
 	if !errors.As(cause, new(*programError)) {
-		return cause, 128
+		return 128, cause
 	}
 	text := cause.Error()
 	program := strings.HasPrefix(text, "exec")
 	switch {
 	case program && errors.Is(cause, fs.ErrNotExist):
-		return invalid("%s%s: unknown", initPrefix, text), 127
+		return 127, invalid("%s%s: unknown", initPrefix, text)
 	case program:
-		return invalid("%s%s: unknown", initPrefix, text), 126
+		return 126, invalid("%s%s: unknown", initPrefix, text)
 	default:
-		return fmt.Errorf("%s%w: unknown", taskPrefix, cause), 128
+		return 128, fmt.Errorf("%s%w: unknown", taskPrefix, cause)
 	}
 }

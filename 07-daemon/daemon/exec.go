@@ -139,7 +139,7 @@ func (d *Daemon) ExecStart(ctx context.Context, id string, r container.ExecStart
 	}})
 	e.started = true
 	if err != nil {
-		err, code := execError(err)
+		code, err := execError(err)
 		e.end(code)
 		return err
 	}
@@ -170,12 +170,12 @@ func (d *Daemon) watchExec(e *execution, s *shim.Shim) {
 }
 
 // execError puts the reason why an exec could not start into Docker's words.
-func execError(cause error) (error, int) {
-	_, code := startError(&programError{cause})
+func execError(cause error) (code int, err error) {
+	code, _ = startError(&programError{cause})
 	if code == 128 {
 		code = 126
 	}
-	return invalid("OCI runtime exec failed: exec failed: unable to start container process: %s: unknown", cause), code
+	return code, invalid("OCI runtime exec failed: exec failed: unable to start container process: %s: unknown", cause)
 }
 
 // execProcess is what the sandbox shall run: as the container's own program,

@@ -46,7 +46,6 @@ type query struct {
 	all           bool
 	exited        []int
 	before, since time.Time
-	image         string // id of the ancestor
 }
 
 func (d *Daemon) query(o ListOptions) (*query, error) {

@@ -145,12 +145,12 @@ func TestStartErrorCodes(t *testing.T) {
 		`mount /nope on /x`:                               {unix.ENOENT, 128},
 		`mount proc on /proc`:                             {unix.EPERM, 128},
 	} {
-		err, got := startError(&programError{fmt.Errorf("%s: %w", text, c.cause)})
+		got, err := startError(&programError{fmt.Errorf("%s: %w", text, c.cause)})
 		if got != c.code || !strings.Contains(err.Error(), text) || !strings.HasSuffix(err.Error(), ": unknown") {
 			t.Errorf("%s: code %d, want %d (%v)", text, got, c.code, err)
 		}
 	}
-	if err, code := startError(notFound("network x not found")); code != 128 || err.Error() != "network x not found" {
+	if code, err := startError(notFound("network x not found")); code != 128 || err.Error() != "network x not found" {
 		t.Errorf("what is no fault of the program keeps its words: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func (d *Daemon) start(b *box) error {
 		return nil
 	}
 	d.dismiss(b)
-	err, code := startError(cause)
+	code, err := startError(cause)
 	s := &b.record.State
 	s.Error, s.ExitCode = err.Error(), code
 	d.save(b.record)

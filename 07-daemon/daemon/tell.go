@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"maps"
-	"strconv"
 
 	"github.com/moby/moby/api/types/events"
 )
@@ -33,5 +32,3 @@ func (d *Daemon) tellNetwork(networkID, name, containerID string, action events.
 		}},
 	})
 }
-
-func seconds(n float64) string { return strconv.Itoa(int(n)) }
