@@ -177,7 +177,7 @@ func (a *appending) layOut(r io.Reader) (key string, err error) {
 		return "", err
 	}
 	defer below.Close()
-	result, err := layer.Apply(root, r, layer.Options{Whiteouts: true, Below: below})
+	result, err := layer.Apply(root, r, layer.Options{Whiteouts: true, Below: below, Limit: a.Limit})
 	a.size = result.Size
 	return key, err
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"drydock/04-images/layer"
 )
 
 func TestALayerMayRelyOnLinksBelow(t *testing.T) {
@@ -73,6 +75,24 @@ func TestAFullDiskIsSaidAndLeavesNothing(t *testing.T) {
 	}
 	_, err = s.Get("small")
 	require.NoError(t, err)
+}
+
+func TestABombStopsAtTheLimit(t *testing.T) {
+	s := open(t)
+	s.Limit = 1 << 20
+	for _, kind := range []types.MediaType{types.OCILayer, types.OCILayerZStd} {
+		bomb := layerOf(tarOf("bomb", strings.Repeat("\x00", 8<<20)), kind)
+		size, err := bomb.Size()
+		require.NoError(t, err)
+		if size > 100_000 {
+			t.Fatalf("the bomb has %d bytes packed, that is none", size)
+		}
+		_, err = s.Put(ctx, imageOf(t, bomb), nil, "bomb")
+		require.ErrorIs(t, err, layer.ErrLimit)
+	}
+	_, err := s.Import(ctx, bytes.NewReader(tarOf("large", strings.Repeat("x", 2<<20))), v1.Config{}, "", "")
+	require.ErrorIs(t, err, layer.ErrLimit)
+	s.untouched(t)
 }
 
 func TestPutAndRemoveSideBySide(t *testing.T) {

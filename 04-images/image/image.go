@@ -47,6 +47,10 @@ type Image struct {
 // A Store is a directory that is a valid OCI image layout at every moment.
 // It is safe for concurrent use.
 type Store struct {
+	// Limit is how many bytes a layer may unpack to; 0 is
+	// layer.DefaultLimit. Set it before the store is used.
+	Limit int64
+
 	dir       string
 	blobs     *blob.Store
 	snapshots *snapshot.Store

@@ -172,9 +172,10 @@ func writeNew(path string, b []byte) error {
 }
 
 // replace puts a whole file in the place of another, so that a reader and a
-// power cut see the old one or the new one. See rename(2), fsync(2).
+// power cut see the old one or the new one. It is written in tmp/, which is
+// swept after a crash. See rename(2), fsync(2).
 func replace(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Join(filepath.Dir(path), "tmp"), "json-*")
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (st *stagedLayer) layOut(r io.Reader, below *layer.Below) (err error) {
 	if st.i == 0 {
 		below = &layer.Below{}
 	}
-	st.result, err = layer.Apply(st.root, r, layer.Options{Whiteouts: true, Below: below})
+	st.result, err = layer.Apply(st.root, r, layer.Options{Whiteouts: true, Below: below, Limit: st.Limit})
 	return err
 }
 
