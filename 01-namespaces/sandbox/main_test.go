@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -45,11 +46,16 @@ func facts() int {
 
 // descriptors are the open descriptors that are not Go's own.
 func descriptors() []int {
-	var open []int
+	return slices.Sorted(maps.Keys(opened()))
+}
+
+// opened says what each of them is.
+func opened() map[int]string {
+	open := map[int]string{}
 	for fd := range 1024 {
 		link, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 		if err == nil && !strings.HasPrefix(link, "anon_inode:[event") {
-			open = append(open, fd)
+			open[fd] = link
 		}
 	}
 	return open

@@ -52,11 +52,15 @@ func churn(stop chan struct{}, wg *sync.WaitGroup) {
 	})
 }
 
-// threads counts the threads of this process.
-func threads(t *testing.T) int {
+// tasks are the threads of this process.
+func tasks(t *testing.T) []string {
 	entries, err := os.ReadDir("/proc/self/task")
 	require.NoError(t, err)
-	return len(entries)
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, e.Name())
+	}
+	return ids
 }
 
 func TestManyStartsFromABusyRuntime(t *testing.T) {
@@ -68,7 +72,7 @@ func TestManyStartsFromABusyRuntime(t *testing.T) {
 	s := docker(t, "/bin/exit", "7")
 	mounts, err := mount.Table()
 	require.NoError(t, err)
-	fds := descriptors()
+	fds := opened()
 	var busy, done sync.WaitGroup
 	stop := make(chan struct{})
 	churn(stop, &busy)
@@ -89,12 +93,12 @@ func TestManyStartsFromABusyRuntime(t *testing.T) {
 	busy.Wait()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	t.Logf("%d starts, %d bad, %d collections meanwhile, %d threads", starts, bad.Load(), memory.NumGC, threads(t))
-	require.Equal(t, fds, descriptors(), "descriptors leaked")
+	t.Logf("%d starts, %d bad, %d collections meanwhile, %d threads", starts, bad.Load(), memory.NumGC, len(tasks(t)))
+	require.Equal(t, fds, opened(), "descriptors leaked")
 	after, err := mount.Table()
 	require.NoError(t, err)
 	require.Equal(t, mounts, after, "mounts leaked")
-	if n := threads(t); n > 40 {
+	if n := len(tasks(t)); n > 40 {
 		t.Errorf("%d threads: they leak", n)
 	}
 }
@@ -125,4 +129,51 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestManyEntersFromABusyRuntime(t *testing.T) {
+	sandboxtest.NeedRoot(t)
+	enters := 100
+	if *long {
+		enters = 1000
+	}
+	box := sleeper(t, docker(t, "sleep", "600"))
+	fds := opened()
+	var busy, done sync.WaitGroup
+	stop := make(chan struct{})
+	churn(stop, &busy)
+	for range 4 {
+		done.Go(func() {
+			for range enters / 4 {
+				if err := four(box.Pid()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	close(stop)
+	busy.Wait()
+	require.Equal(t, fds, opened(), "descriptors leaked")
+	for _, task := range tasks(t) {
+		active, err := os.Readlink("/proc/self/task/" + task + "/ns/pid")
+		require.NoError(t, err)
+		children, err := os.Readlink("/proc/self/task/" + task + "/ns/pid_for_children")
+		require.NoError(t, err)
+		require.Equal(t, active, children, "a thread has not come home to our PID namespace")
+	}
+}
+
+// four enters the box of a process with a program that must end with 4.
+func four(pid int) error {
+	box, err := Enter(pid, Process{Args: []string{"/bin/exit", "4"}}, Stdio{})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	exit, err := box.Wait()
+	if err == nil && exit.Code != 4 {
+		return notFound("it ended otherwise than with 4")
+	}
+	return err
 }
