@@ -167,4 +167,3 @@ func (c *Client) Attach(ctx context.Context, ref, detachKeys string, streams ...
 func (c *Client) Logs(ctx context.Context, ref string, q url.Values) (io.ReadCloser, error) {
 	return c.Stream(ctx, Request{Method: "GET", Path: "/containers/" + ref + "/logs", Query: q})
 }
-
