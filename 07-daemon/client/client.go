@@ -60,7 +60,8 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("permission denied while trying to connect to the Drydock daemon socket at %s: %w", c.host, err)
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("Cannot connect to the Drydock daemon at %s. Is the drydockd daemon running?", c.host) //lint:ignore ST1005 Docker's sentence
+		//lint:ignore ST1005 Docker's own sentence
+		return fmt.Errorf("Cannot connect to the Drydock daemon at %s. Is the drydockd daemon running?", c.host)
 	}
 	return fmt.Errorf("error during connect: %w", err)
 }
