@@ -207,6 +207,15 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 	}
 }
 
+func TestASparseMemberIsRefused(t *testing.T) {
+	b, err := os.ReadFile("../layer/testdata/sparse-pax.tar") // 10 KiB that claim to be 64 MiB
+	require.NoError(t, err)
+	s := open(t)
+	_, err = load(s, b)
+	require.ErrorContains(t, err, "sparse")
+	s.untouched(t)
+}
+
 // everything is all names below dir.
 func everything(t testing.TB, dir string) (all []string) {
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {

@@ -93,6 +93,11 @@ func (m *members) member(h *tar.Header, r io.Reader) error {
 	name := inside(h.Name)
 	switch h.Typeflag {
 	case tar.TypeReg:
+		for key := range h.PAXRecords {
+			if strings.HasPrefix(key, "GNU.sparse.") {
+				return errors.New("a sparse file may claim any size")
+			}
+		}
 		return m.file(name, h.Size, r)
 	case tar.TypeSymlink:
 		m.links[name] = inside(path.Join(path.Dir("/"+name), h.Linkname))
