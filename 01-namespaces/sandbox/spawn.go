@@ -79,7 +79,9 @@ func (s *Sandbox) prepare(calls, more []Call, in *inheritance) (err error) {
 // clone makes the child, in new namespaces of these kinds. The thread is
 // locked only because signals are blocked on it meanwhile. See clone(2).
 func (s *Sandbox) clone(kinds uint64, in *inheritance) error {
-	b := &birth{all: ^uint64(0), list: unsafe.Pointer(&s.list.memory[0])}
+	list := unsafe.Pointer(&s.list.memory[0])
+	b := &(*head)(list).birth
+	b.all = ^uint64(0)
 	b.clone = cloneArgs{
 		flags:      kinds | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PIDFD,
 		pidfd:      uint64(uintptr(unsafe.Pointer(&b.pidfd))),
@@ -90,7 +92,7 @@ func (s *Sandbox) clone(kinds uint64, in *inheritance) error {
 		b.clone.cgroup = uint64(in.unified)
 	}
 	errno := unix.Errno(0)
-	err := inPIDNamespace(in.pid, func() { b.pid, errno = fork(b) })
+	err := inPIDNamespace(in.pid, func() { b.pid, errno = fork(list) })
 	if errno != 0 {
 		return fmt.Errorf("clone into new namespaces %s: %w", namespace.Kind(kinds), errno)
 	}

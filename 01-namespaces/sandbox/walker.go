@@ -22,6 +22,7 @@ type step struct {
 type head struct {
 	control uintptr    // descriptor for the report
 	report  [2]uintptr // number of the step that failed, errno
+	birth   birth
 }
 
 const (
@@ -91,14 +92,14 @@ type cloneArgs struct {
 	stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
 }
 
-// A birth is all that fork needs, on the heap: the stack of a goroutine may
-// move, and the kernel does not follow it.
+// A birth is what the parent needs for the clone. It lies in the list, too:
+// the kernel writes to it by address, and what a goroutine has on its stack
+// moves when the stack grows or shrinks.
 type birth struct {
 	clone     cloneArgs
 	pid       uintptr
 	pidfd     int32
 	all, mask uint64 // signal sets: all of them, and what was blocked before
-	list      unsafe.Pointer
 }
 
 // fork clones the calling thread; the child walks the list and never
@@ -113,13 +114,14 @@ type birth struct {
 //go:nosplit
 //go:norace
 //go:noinline
-func fork(b *birth) (uintptr, unix.Errno) {
+func fork(list unsafe.Pointer) (uintptr, unix.Errno) {
+	b := &(*head)(list).birth
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
 		uintptr(unsafe.Pointer(&b.all)), uintptr(unsafe.Pointer(&b.mask)), 8, 0, 0)
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE3,
 		uintptr(unsafe.Pointer(&b.clone)), unsafe.Sizeof(b.clone), 0, 0, 0, 0)
 	if pid == 0 && errno == 0 {
-		walk(b.list)
+		walk(list)
 	}
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
 		uintptr(unsafe.Pointer(&b.mask)), 0, 8, 0, 0)
