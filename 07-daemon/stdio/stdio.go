@@ -9,6 +9,9 @@
 // Writing is short on purpose. The shim reads up to 64 KiB from the pipe,
 // encodes every line of it into one buffer that is used again, and writes
 // once; no line costs an allocation or a system call of its own.
+//
+// Who follows a log sleeps on inotify(7), so the files that read one are
+// Linux's; the frames are for the client too, and build wherever Go does.
 package stdio
 
 // A Stream is one of the three standard streams, as frames number them.
