@@ -81,6 +81,18 @@ func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *
 	return b.await(conn, how)
 }
 
+// detachKeys reads --detach-keys; nil are the default ones.
+func detachKeys(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	keys, err := stdio.ParseKeys(text)
+	if err != nil {
+		return nil, invalid("Invalid detach keys (%s) provided", text)
+	}
+	return keys, nil
+}
+
 // await keeps a client until the program starts, and lets those go that hung
 // up meanwhile. mu is held.
 func (b *box) await(conn *os.File, how shim.Attach) error {

@@ -2,9 +2,11 @@
 // removes them, through one shim a container. What it needs from other
 // chapters it declares here as small interfaces (Images, Snapshots, Volumes).
 //
-// Locks: Daemon.mu guards the registers (ids, names, execs); a box has a mutex
-// of its own for one container. A box's mutex may be held while Daemon.mu is
-// taken, never the other way round.
+// Locks, each taken only while those before it may be held:
+//
+//	box.mu         one container: its record, its shim, who waits for it
+//	Daemon.mu      the registers: ids, names, execs
+//	execution.mu   one exec
 package daemon
 
 import (

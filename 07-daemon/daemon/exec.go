@@ -15,7 +15,6 @@ import (
 	"drydock/01-namespaces/capability"
 	"drydock/01-namespaces/sandbox"
 	"drydock/07-daemon/shim"
-	"drydock/07-daemon/stdio"
 )
 
 // An execution is one more process in a container, from its creation until the
@@ -52,10 +51,8 @@ func (d *Daemon) ExecCreate(ref string, r container.ExecCreateRequest) (string, 
 	if len(r.Cmd) == 0 {
 		return "", invalid("No exec command specified")
 	}
-	if r.DetachKeys != "" {
-		if e.keys, err = stdio.ParseKeys(r.DetachKeys); err != nil {
-			return "", invalid("Invalid detach keys (%s) provided", r.DetachKeys)
-		}
+	if e.keys, err = detachKeys(r.DetachKeys); err != nil {
+		return "", err
 	}
 	d.mu.Lock()
 	for id, old := range d.execs {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"drydock/01-namespaces/capability"
@@ -101,7 +102,26 @@ func (d *Daemon) Close(ctx context.Context) error {
 		d.dismiss(b)
 		b.mu.Unlock()
 	}
+	d.dropGroup()
 	return err
+}
+
+// controllers are those whose hierarchies of cgroup v1 may hold our groups.
+var controllers = []string{"memory", "cpu", "cpuacct", "cpuset", "pids", "devices", "freezer", "blkio"}
+
+// dropGroup removes the group above all containers if it is empty: nothing of
+// ours is left in the machine's hierarchies when nothing runs. Another daemon
+// may share it; rmdir(2) leaves alone what is in use.
+func (d *Daemon) dropGroup() {
+	g, err := d.tree.Open(d.config.CgroupRoot)
+	if err != nil {
+		return
+	}
+	for _, c := range controllers {
+		if dir, ok := g.Dir(c); ok {
+			os.Remove(dir)
+		}
+	}
 }
 
 // stopAll stops every container at once: they share the time that there is.

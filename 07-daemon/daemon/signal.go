@@ -181,16 +181,17 @@ func (d *Daemon) Restart(ctx context.Context, ref string, o StopOptions) error {
 	if err != nil {
 		return err
 	}
+	if b.leaving {
+		b.mu.Unlock()
+		return conflict("container is marked for removal and cannot be started")
+	}
 	d.callOff(b)
-	b.leaving = b.leaving || b.record.HostConfig.AutoRemove // it must not go in between
-	auto := b.record.HostConfig.AutoRemove
+	b.leaving = b.record.HostConfig.AutoRemove // it must not go in between
 	b.mu.Unlock()
 	err = d.stop(ctx, b, o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if auto {
-		b.leaving = false
-	}
+	b.leaving = false
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drydock/01-namespaces/undo"
+	"drydock/06-networking/bridge"
 	"drydock/07-daemon/lifecycle"
 	"drydock/07-daemon/shim"
 )
@@ -82,8 +83,20 @@ func (d *Daemon) launch(b *box) (err error) {
 		return err
 	}
 	way.Push(func() { d.disconnect(r, leases) })
+	if err := d.letGo(b, s, leases); err != nil {
+		return err
+	}
+	r.State.Leases = leases
+	b.shim, b.group = s, group
+	b.pid.Store(int64(s.Pid()))
+	return d.started(b)
+}
+
+// letGo does the last that must be done before the program runs, and then
+// lets it run.
+func (d *Daemon) letGo(b *box, s *shim.Shim, leases []bridge.Lease) error {
 	if len(leases) > 0 {
-		if err := overwrite(r.HostsPath, hostsFile(r, leases)); err != nil {
+		if err := overwrite(b.record.HostsPath, hostsFile(b.record, leases)); err != nil {
 			return err
 		}
 	}
@@ -93,10 +106,7 @@ func (d *Daemon) launch(b *box) (err error) {
 	if err := s.Release(); err != nil {
 		return &programError{err}
 	}
-	r.State.Leases = leases
-	b.shim, b.group = s, group
-	b.pid.Store(int64(s.Pid()))
-	return d.started(b)
+	return nil
 }
 
 // started writes down that the program runs and starts to watch it. Nothing

@@ -77,13 +77,7 @@ func (d *Daemon) runStep(ctx context.Context, r *record, step Step) (status shim
 	if err != nil {
 		return status, err
 	}
-	released := false
-	way.Push(func() {
-		if !released {
-			s.Kill()
-		}
-		<-s.Gone()
-	})
+	way.Push(func() { s.Kill(); <-s.Gone() }) // it kills nothing that has ended
 	leases, err := d.connect(r, s.Pid(), nil)
 	if err != nil {
 		return status, err
@@ -92,22 +86,26 @@ func (d *Daemon) runStep(ctx context.Context, r *record, step Step) (status shim
 	if err := overwrite(r.HostsPath, hostsFile(r, leases)); err != nil {
 		return status, err
 	}
-	finish, err := copyOutput(s, step.Output)
-	if err != nil {
-		return status, err
-	}
-	if err := s.Release(); err != nil {
-		return status, errors.Join(err, ignore(finish()))
-	}
-	released = true
-	stop := context.AfterFunc(ctx, func() { s.Signal(unix.SIGKILL) })
-	defer stop()
-	status, err = s.Wait(context.Background())
-	return status, errors.Join(err, finish())
+	return perform(ctx, s, step.Output)
 }
 
-// ignore drops the error of a copy whose program never ran.
-func ignore(error) error { return nil }
+// perform lets the command of a step run and copies its output until it ends.
+// When ctx ends first, the command is killed.
+func perform(ctx context.Context, s *shim.Shim, output io.Writer) (shim.Status, error) {
+	finish, err := copyOutput(s, output)
+	if err != nil {
+		return shim.Status{}, err
+	}
+	if err := s.Release(); err != nil {
+		finish() // there is nothing to copy
+		_, err = startError(&programError{err})
+		return shim.Status{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Signal(unix.SIGKILL) })
+	defer stop()
+	status, err := s.Wait(context.Background())
+	return status, errors.Join(err, finish())
+}
 
 // stepBundle is the bundle of a step: its root is the builder's snapshot.
 func (d *Daemon) stepBundle(r *record, key string) (shim.Bundle, error) {
