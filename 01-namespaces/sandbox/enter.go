@@ -43,7 +43,7 @@ func Enter(pid int, p Process, stdio Stdio) (box *Sandbox, err error) {
 	return box, nil
 }
 
-// enter does the work of Enter.
+// enter does the work of Enter. See close(2) for what is on its way back.
 func (s *Sandbox) enter(pid, target int, root lookup, stdio Stdio) error {
 	var way undo.Stack
 	defer way.Run()

@@ -20,7 +20,7 @@ type inheritance struct {
 }
 
 // inherit opens what the child of a Spec will need and pushes onto way how to
-// close it here, once the child has its copies.
+// close it here, once the child has its copies. See open(2).
 func inherit(s Spec, stdio Stdio, way *undo.Stack) (in *inheritance, err error) {
 	in, err = inheritProcess(s.Process, stdio, way)
 	if err != nil {

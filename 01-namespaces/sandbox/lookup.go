@@ -29,6 +29,7 @@ func openRoot(pid int) (lookup, error) {
 	return lookup{root}, nil
 }
 
+// close lets go of the root. See close(2).
 func (l lookup) close() { unix.Close(l.root) }
 
 // open opens a name as the container would find it, and never leaves it.

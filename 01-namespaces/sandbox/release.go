@@ -30,6 +30,8 @@ func (s *Sandbox) Release() error {
 	return err
 }
 
+// release does the work of Release; its copy of the terminal's other end is
+// closed behind it. See close(2).
 func (s *Sandbox) release() error {
 	if s.control < 0 {
 		return fmt.Errorf("release process %d: it was released before", s.pid)
@@ -145,7 +147,8 @@ func (s *Sandbox) hear() (r report, ok bool, err error) {
 	}
 }
 
-// explain puts a report in words: what was tried on what, and the cause.
+// explain puts a report in words: what was tried on what, and the cause. See
+// errno(3).
 func (s *Sandbox) explain(r report) error {
 	if r.call >= uint64(len(s.calls)) {
 		return fmt.Errorf("process %d reports call %d, which it does not have", s.pid, r.call)
@@ -153,7 +156,7 @@ func (s *Sandbox) explain(r report) error {
 	return fmt.Errorf("%s: %w", s.calls[r.call], unix.Errno(r.errno))
 }
 
-// letGo frees what was needed only to be born.
+// letGo frees what was needed only to be born. See close(2).
 func (s *Sandbox) letGo() {
 	if s.control >= 0 {
 		unix.Close(s.control)

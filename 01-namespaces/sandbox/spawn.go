@@ -134,7 +134,8 @@ func inPIDNamespace(fd int, fn func()) error {
 
 // settle does what a new-born needs at once from outside: its id maps, and
 // somebody who keeps its namespaces. The kernel tears a namespace down with
-// its last user; were that the child, its exit would wait for it.
+// its last user; were that the child, its exit would wait for it. See
+// namespaces(7).
 func (s *Sandbox) settle() error {
 	for _, kind := range []namespace.Kind{namespace.Mount, namespace.Net} {
 		if s.spec.New&kind == 0 {

@@ -56,7 +56,7 @@ func exitOf(status unix.WaitStatus) Exit {
 }
 
 // Close kills a child that was never released and closes descriptors. A
-// program that runs goes on; wait for it first.
+// program that runs goes on; wait for it first. See close(2).
 func (s *Sandbox) Close() error {
 	if s.control >= 0 { // not released
 		s.kill()

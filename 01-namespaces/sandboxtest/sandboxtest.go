@@ -80,7 +80,7 @@ func again() int {
 }
 
 // settle makes the new namespaces fit to live in: a shared "/" of our own
-// (nothing travels back to the host), our own /proc, and lo up.
+// (nothing travels back to the host), our own /proc, and lo up. See mount(2).
 func settle() error {
 	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("make / private: %w", err)
