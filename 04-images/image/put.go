@@ -56,7 +56,8 @@ func normals(names []string) ([]string, error) {
 	return refs, nil
 }
 
-// keep writes config, manifest and, last of all, the names.
+// keep writes config, manifest and, last of all, the names. What has a name
+// must survive a power cut, its trees too; an image without one may be lost.
 func (s *Store) keep(c *content, sizes []int64, names []string) (*Image, error) {
 	for _, raw := range [][]byte{c.rawConfig, c.rawManifest, c.twin} {
 		if raw == nil {
@@ -64,6 +65,11 @@ func (s *Store) keep(c *content, sizes []int64, names []string) (*Image, error) 
 		}
 		if _, err := s.blobs.Put(raw); err != nil {
 			return nil, fmt.Errorf("store image %s: %w", c.id, err)
+		}
+	}
+	if len(names) > 0 {
+		if err := s.snapshots.Sync(); err != nil {
+			return nil, fmt.Errorf("store the trees of image %s: %w", c.id, err)
 		}
 	}
 	var img *Image

@@ -54,13 +54,17 @@ func fetch(ctx context.Context, e *engine.Engine, ref registry.Reference, platfo
 	}
 	p.send(message{ID: tagOf(ref), Status: "Pulling from " + ref.Repository})
 	before, _ := e.Images.Get(ref.String())
-	got, err := e.Images.Put(ctx, img, p.layer, ref.String())
-	if err != nil {
-		return engine.Classify(err)
-	}
 	digest, err := img.Digest()
 	if err != nil {
 		return err
+	}
+	names := []string{ref.Host + "/" + ref.Repository + "@" + digest.String()}
+	if ref.Tag != "" {
+		names = append(names, ref.String())
+	}
+	got, err := e.Images.Put(ctx, img, p.layer, names...)
+	if err != nil {
+		return engine.Classify(err)
 	}
 	p.status("Digest: " + digest.String())
 	if before != nil && before.ID == got.ID {
