@@ -62,17 +62,19 @@ func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *
 			return err
 		}
 	}
+	if !o.Stream {
+		return nil
+	}
+	return d.join(ref, how, conn)
+}
+
+// join hands a client to the shim, or lets it wait for one.
+func (d *Daemon) join(ref string, how shim.Attach, conn *os.File) error {
 	b, err := d.open(ref)
-	if err != nil || !o.Stream {
-		if b != nil {
-			b.mu.Unlock()
-		}
+	if err != nil {
 		return err
 	}
 	defer b.mu.Unlock()
-	if err := greet(); err != nil {
-		return err
-	}
 	d.tell(b.record, "attach")
 	if b.shim != nil && b.status().Alive() {
 		_, err := b.shim.Attach(conn, how)
