@@ -41,7 +41,24 @@ func (s *session) image(ctx context.Context, m manifest) (v1.Image, error) {
 	if err := img.pair(); err != nil {
 		return nil, err
 	}
-	return partial.CompressedToImage(img)
+	whole, err := partial.CompressedToImage(img)
+	return &pulled{whole, m.named}, err
+}
+
+// A pulled image knows by which digest its reference was found.
+type pulled struct {
+	v1.Image
+	named v1.Hash
+}
+
+// Named is the digest that the registry knows an image of Pull by: of the
+// index that it was chosen from, where there is one, of its manifest
+// otherwise. It is what `docker pull` prints.
+func Named(img v1.Image) (v1.Hash, error) {
+	if p, ok := img.(*pulled); ok {
+		return p.named, nil
+	}
+	return img.Digest()
 }
 
 // maxConfig bounds what is read into memory because somebody says so.

@@ -32,12 +32,14 @@ type manifest struct {
 	raw       []byte
 	mediaType types.MediaType
 	digest    v1.Hash
+	named     v1.Hash // of what the reference means: the index, where there is one
 }
 
 // find fetches the manifest that reference means and follows indexes to the
 // image for platform p.
 func (s *session) find(ctx context.Context, reference string, p v1.Platform) (manifest, error) {
 	m, err := s.manifest(ctx, reference)
+	named := m.digest
 	for depth := 0; err == nil && m.mediaType.IsIndex(); depth++ {
 		if depth == maxDepth {
 			return m, fmt.Errorf("index %s: %d indexes deep: %w", m.digest, depth, errContent)
@@ -55,6 +57,7 @@ func (s *session) find(ctx context.Context, reference string, p v1.Platform) (ma
 			err = fmt.Errorf("manifest %s has %d bytes, its index says %d: %w", d.Digest, len(m.raw), d.Size, errContent)
 		}
 	}
+	m.named = named
 	return m, err
 }
 

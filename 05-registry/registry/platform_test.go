@@ -70,3 +70,21 @@ func TestTowerOfIndexesIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnImageIsNamedByItsIndex(t *testing.T) {
+	host := serve(t, oracle())
+	index := withPlatform(empty.Index, image3(t))
+	require.NoError(t, writeIndex(host+"/many:1", index))
+	img, err := new(Client).Pull(t.Context(), parse(t, host+"/many:1"), v1.Platform{OS: "linux", Architecture: "riscv64"}, Credentials{})
+	require.NoError(t, err)
+	named, err := Named(img)
+	require.NoError(t, err)
+	if named.String() != digestOf(t, index) {
+		t.Errorf("the reference means the index %s, the image says %s", digestOf(t, index), named)
+	}
+	alone, err := Named(image3(t))
+	require.NoError(t, err)
+	if alone.String() == named.String() {
+		t.Error("an image that was not pulled has only its own digest")
+	}
+}

@@ -54,12 +54,12 @@ func fetch(ctx context.Context, e *engine.Engine, ref registry.Reference, platfo
 	}
 	p.send(message{ID: tagOf(ref), Status: "Pulling from " + ref.Repository})
 	before, _ := e.Images.Get(ref.String())
-	digest, err := img.Digest()
+	digest, err := registry.Named(img)
 	if err != nil {
 		return err
 	}
 	names := []string{ref.Host + "/" + ref.Repository + "@" + digest.String()}
-	if ref.Tag != "" {
+	if ref.Digest == "" { // a digest in the reference wins over its tag
 		names = append(names, ref.String())
 	}
 	got, err := e.Images.Put(ctx, img, p.layer, names...)
