@@ -10,7 +10,9 @@ require (
 	drydock/05-registry v0.0.0
 	drydock/06-networking v0.0.0
 	drydock/07-daemon v0.0.0
+	drydock/08-dockerfile v0.0.0
 	github.com/containerd/errdefs v1.0.0
+	github.com/distribution/reference v0.6.0
 	github.com/docker/go-units v0.5.0
 	github.com/google/go-containerregistry v0.22.1
 	github.com/moby/docker-image-spec v1.3.1
@@ -24,7 +26,7 @@ require (
 )
 
 require (
-	github.com/distribution/reference v0.6.0 // indirect
+	github.com/moby/patternmatcher v0.6.1 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/nftables v0.3.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -31,6 +31,8 @@ type Config struct {
 	ExecRoot string // what does not outlive the machine's power: sockets, pids
 	Shim     string // path of the drydock-shim binary
 
+	CgroupParent string // name of the group above all containers; "": "drydock"
+
 	Bridge      string       // interface of the default network; "none": there is no such network
 	BIP         netip.Prefix // its address and subnet; zero: a free one is found
 	Insecure    []string     // registries that may speak plain HTTP
@@ -74,6 +76,9 @@ func Open(c Config) (e *Engine, err error) {
 	if e.Images, err = image.Open(filepath.Join(c.Root, "images"), e.Snapshots); err != nil {
 		return nil, fmt.Errorf("open images: %w", err)
 	}
+	if err = e.openBuilds(); err != nil {
+		return nil, fmt.Errorf("open builds: %w", err)
+	}
 	e.Registry = &registry.Client{Insecure: c.Insecure, Mirrors: c.Mirrors, CertsDir: "/etc/docker/certs.d", UserAgent: "drydock/" + Version}
 	if c.Bridge != "none" {
 		at := bridge.Config{Dir: filepath.Join(c.Root, "networks"), Bridge: c.Bridge, BIP: c.BIP}
@@ -102,6 +107,7 @@ func (e *Engine) openContainers() (*daemon.Daemon, error) {
 		Networks:    e.Networks,
 		Events:      e.Events,
 		LiveRestore: e.config.LiveRestore,
+		CgroupRoot:  e.config.CgroupParent,
 		Logger:      e.config.Logger,
 	})
 }
