@@ -25,7 +25,11 @@ func (d *Daemon) RunStep(ctx context.Context, s Step) error {
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(d.config.ExecRoot, "step-")
+	err = os.MkdirAll(d.config.ExecRoot, 0o711) // nothing else has run yet, perhaps
+	var scratch string
+	if err == nil {
+		scratch, err = os.MkdirTemp(d.config.ExecRoot, "step-")
+	}
 	if err != nil {
 		return fmt.Errorf("make a directory for a build step: %w", err)
 	}
