@@ -29,6 +29,7 @@ type Options struct {
 	Debug              bool     `json:"debug"`
 	BIP                string   `json:"bip"`
 	Bridge             string   `json:"bridge"`
+	CgroupParent       string   `json:"cgroup-parent"`
 	InsecureRegistries []string `json:"insecure-registries"`
 	RegistryMirrors    []string `json:"registry-mirrors"`
 	LiveRestore        bool     `json:"live-restore"`
@@ -86,6 +87,7 @@ func (o *Options) flags() *pflag.FlagSet {
 	f.BoolVarP(&o.Debug, "debug", "D", false, "Enable debug mode")
 	f.StringVar(&o.BIP, "bip", "", "IPv4 address for the default bridge, like 172.18.0.1/16")
 	f.StringVarP(&o.Bridge, "bridge", "b", "drydock0", `Name of the default bridge ("none" disables it)`)
+	f.StringVar(&o.CgroupParent, "cgroup-parent", "drydock", "Parent cgroup of all containers")
 	f.StringSliceVar(&o.InsecureRegistries, "insecure-registry", nil, "Enable insecure registry communication")
 	f.StringSliceVar(&o.RegistryMirrors, "registry-mirror", nil, "Preferred registry mirror")
 	f.BoolVar(&o.LiveRestore, "live-restore", false, "Keep containers alive when the daemon is stopped")

@@ -74,16 +74,17 @@ func (o Options) open() (*engine.Engine, error) {
 	bip, _ := netip.ParsePrefix(o.BIP) // checked by Parse; zero when empty
 	_, missing := os.Stat(filepath.Join(o.DataRoot, "images"))
 	e, err := engine.Open(engine.Config{
-		Root:        o.DataRoot,
-		ExecRoot:    o.ExecRoot,
-		Shim:        filepath.Join(filepath.Dir(self), "drydock-shim"),
-		Bridge:      o.Bridge,
-		BIP:         bip,
-		Insecure:    o.InsecureRegistries,
-		Mirrors:     o.RegistryMirrors,
-		LiveRestore: o.LiveRestore,
-		Debug:       o.Debug,
-		Logger:      slog.Default(),
+		Root:         o.DataRoot,
+		ExecRoot:     o.ExecRoot,
+		CgroupParent: o.CgroupParent,
+		Shim:         filepath.Join(filepath.Dir(self), "drydock-shim"),
+		Bridge:       o.Bridge,
+		BIP:          bip,
+		Insecure:     o.InsecureRegistries,
+		Mirrors:      o.RegistryMirrors,
+		LiveRestore:  o.LiveRestore,
+		Debug:        o.Debug,
+		Logger:       slog.Default(),
 	})
 	if err != nil || missing == nil {
 		return e, err
