@@ -40,14 +40,11 @@ func (d *Daemon) Attachable(ref string) (terminal bool, err error) {
 // From here on the shim serves it, and goes on if this daemon dies.
 func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *os.File) error {
 	defer conn.Close()
-	how := shim.Attach{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}
-	if o.DetachKeys != "" {
-		keys, err := stdio.ParseKeys(o.DetachKeys)
-		if err != nil {
-			return invalid("Invalid detach keys (%s) provided", o.DetachKeys)
-		}
-		how.DetachKeys = keys
+	keys, err := detachKeys(o.DetachKeys)
+	if err != nil {
+		return err
 	}
+	how := shim.Attach{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, DetachKeys: keys}
 	greet := o.Greet
 	if greet == nil {
 		greet = func() error { return nil }
@@ -65,16 +62,19 @@ func (d *Daemon) Attach(ctx context.Context, ref string, o AttachOptions, conn *
 	if !o.Stream {
 		return nil
 	}
-	return d.join(ref, how, conn)
-}
-
-// join hands a client to the shim, or lets it wait for one.
-func (d *Daemon) join(ref string, how shim.Attach, conn *os.File) error {
 	b, err := d.open(ref)
 	if err != nil {
 		return err
 	}
 	defer b.mu.Unlock()
+	if err := greet(); err != nil {
+		return err
+	}
+	return d.join(b, how, conn)
+}
+
+// join hands a client to the shim, or lets it wait for one. mu is held.
+func (d *Daemon) join(b *box, how shim.Attach, conn *os.File) error {
 	d.tell(b.record, "attach")
 	if b.shim != nil && b.status().Alive() {
 		_, err := b.shim.Attach(conn, how)
