@@ -27,32 +27,44 @@ func get(c *http.Client, url string) (string, error) {
 // wantClean is `clean`: after a stopped engine nothing of it is left on the
 // machine. The story must have removed its containers and called stopd.
 func wantClean(ts *testscript.TestScript, neg bool, args []string) {
-	s := stageOf(ts)
-	var left []string
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	left, err := stageOf(ts).left()
 	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+}
+
+// left is what the engine of a stage, stopped and without containers, has
+// forgotten on the machine.
+func (s *stage) left() (left []string, err error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
 	for line := range strings.Lines(string(mounts)) {
 		if strings.Contains(line, s.dir) {
 			left = append(left, "mount: "+line)
 		}
 	}
-	links, err := net.Interfaces()
-	ts.Check(err)
-	for _, l := range links {
-		if l.Name == fmt.Sprintf("dry%d", s.number) {
-			left = append(left, "link: "+l.Name)
+	if _, err := net.InterfaceByName(s.bridge()); err == nil {
+		left = append(left, "link: "+s.bridge())
+	}
+	for _, pattern := range []string{
+		filepath.Join(s.engine("run"), "containers", "*"),
+		filepath.Join(s.engine("data"), "containers", "*"),
+		filepath.Join(s.engine("data"), "images/tmp", "*"),
+		filepath.Join("/sys/fs/cgroup", s.group()),
+		filepath.Join("/sys/fs/cgroup/*", s.group()),
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			left = append(left, "file: "+path)
 		}
 	}
-	for _, dir := range []string{"run/containers", "data/containers"} {
-		entries, _ := os.ReadDir(filepath.Join(s.dir, ".engine", dir))
-		for _, e := range entries {
-			left = append(left, "file: "+filepath.Join(dir, e.Name()))
-		}
-	}
-	left = append(left, shims(filepath.Join(s.dir, ".engine"))...)
-	if len(left) > 0 {
-		ts.Fatalf("left behind:\n%s", strings.Join(left, "\n"))
-	}
+	return append(left, shims(s.engine(""))...), nil
 }
 
 // shims are the processes whose open files lie below dir.

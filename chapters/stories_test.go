@@ -100,19 +100,27 @@ func newStage(bin, client, dir string) *stage {
 
 func (s *stage) host() string { return "unix://" + filepath.Join(s.dir, "d.sock") }
 
+// engine is a path below the directory of the engine's own.
+func (s *stage) engine(name string) string { return filepath.Join(s.dir, ".engine", name) }
+
+func (s *stage) bridge() string { return fmt.Sprintf("dry%d", s.number) }
+
+// group is above all containers of the stage. Groups belong to the whole
+// machine, so the name says whose they are.
+func (s *stage) group() string { return filepath.Base(filepath.Dir(s.bin)) + "-" + s.bridge() }
+
 // open starts the engine and waits until it answers.
 func (s *stage) open() error {
-	at := func(name string) string { return filepath.Join(s.dir, ".engine", name) }
-	if err := os.MkdirAll(at(""), 0o755); err != nil {
+	if err := os.MkdirAll(s.engine(""), 0o755); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(at("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(s.engine("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.daemon = exec.Command(filepath.Join(s.bin, "drydockd"), "-H", s.host(), "--data-root", at("data"), "--exec-root", at("run"),
-		"--bridge", fmt.Sprintf("dry%d", s.number), "--bip", fmt.Sprintf("10.77.%d.1/24", s.number))
+	s.daemon = exec.Command(filepath.Join(s.bin, "drydockd"), "-H", s.host(), "--data-root", s.engine("data"), "--exec-root", s.engine("run"),
+		"--bridge", s.bridge(), "--bip", fmt.Sprintf("10.77.%d.1/24", s.number), "--cgroup-parent", s.group())
 	s.daemon.Stdout, s.daemon.Stderr = log, log
 	if err := s.daemon.Start(); err != nil {
 		return err
@@ -123,7 +131,7 @@ func (s *stage) open() error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	text, _ := os.ReadFile(at("log"))
+	text, _ := os.ReadFile(s.engine("log"))
 	return fmt.Errorf("the engine does not answer: %s", text)
 }
 

@@ -63,19 +63,25 @@ func (d *Daemon) adopt(b *box) {
 		}
 		s.Status, s.ExitCode, s.OOMKilled, s.Error = lifecycle.Exited, status.Exit.Code, status.OOMKilled, status.Error
 		s.FinishedAt = status.Exit.At.UTC()
-		if g, err := d.tree.Open(d.groupName(r)); err == nil {
-			if err := g.Delete(); err != nil {
-				d.log.Warn("delete the group", "container", b.id, "error", err)
-			}
-		}
 		d.save(r)
 	}
-	os.RemoveAll(d.shimDir(b.id))
+	d.dropRemains(b)
 	if r.HostConfig.AutoRemove && was != lifecycle.Created || s.Status == lifecycle.Removing {
 		b.leaving = true
 		d.forget(b)
 		d.clear(b, true)
 	}
+}
+
+// dropRemains removes what a run left outside of the record: its group, which
+// a daemon makes before there is a shim to delete it, and the shim's files.
+func (d *Daemon) dropRemains(b *box) {
+	if g, err := d.tree.Open(d.groupName(b.record)); err == nil {
+		if err := g.Delete(); err != nil {
+			d.log.Warn("delete the group", "container", b.id, "error", err)
+		}
+	}
+	os.RemoveAll(d.shimDir(b.id))
 }
 
 // reconnect takes a container over whose shim answers. mu is held.
