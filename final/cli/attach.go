@@ -33,9 +33,9 @@ func (a *App) attachRunning(ctx context.Context, ref, detachKeys string, noStdin
 	case err != nil:
 		return err
 	case !got.State.Running:
-		return errors.New("cannot attach to a stopped container, start it first")
+		return errors.New("You cannot attach to a stopped container, start it first") //lint:ignore ST1005 Docker's sentence
 	case got.State.Paused:
-		return errors.New("cannot attach to a paused container, unpause it first")
+		return errors.New("You cannot attach to a paused container, unpause it first") //lint:ignore ST1005 Docker's sentence
 	}
 	streams := &container.Config{
 		AttachStdin:  !noStdin && got.Config.OpenStdin,
@@ -46,6 +46,8 @@ func (a *App) attachRunning(ctx context.Context, ref, detachKeys string, noStdin
 	if streams.Tty && streams.AttachStdin && !isTerminal(a.In) {
 		return errors.New("the input device is not a TTY")
 	}
+	ctx, stop := a.proxySignals(ctx, got.ID, sigProxy && !streams.Tty)
+	defer stop()
 	exits, err := a.client.Wait(ctx, got.ID, "not-running")
 	if err != nil {
 		return err
@@ -55,14 +57,11 @@ func (a *App) attachRunning(ctx context.Context, ref, detachKeys string, noStdin
 		return err
 	}
 	defer session.Close()
-	if sigProxy && !streams.Tty {
-		defer a.proxySignals(got.ID)()
-	}
-	if err := session.Start(); err != nil {
+	if err := session.Start(ctx); err != nil {
 		return err
 	}
 	if streams.Tty {
 		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), got.ID, rows, columns) })()
 	}
-	return a.outcome(ctx, session, exits, got.ID)
+	return outcome(session, exits)
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
@@ -24,11 +26,12 @@ func (a *App) createCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request, err := o.request(cmd.Flags(), args)
 			if err != nil {
-				return err
+				return engineFault(cmd, err)
 			}
+			o.streams(false)
 			id, err := a.create(cmd.Context(), &o, request)
 			if err != nil {
-				return engineFault(cmd, err)
+				return err
 			}
 			fmt.Fprintln(a.Out, id)
 			return nil
@@ -38,20 +41,35 @@ func (a *App) createCommand() *cobra.Command {
 	return cmd
 }
 
+// streams decides which streams are attached: those named, or when detached
+// none, or output and, with -i, input.
+func (o *createOptions) streams(detach bool) {
+	c := &o.config
+	switch named := func(name string) bool { return slices.Contains(o.attach, name) }; {
+	case len(o.attach) > 0:
+		c.AttachStdin, c.AttachStdout, c.AttachStderr = named("stdin"), named("stdout"), named("stderr")
+	case !detach:
+		c.AttachStdin, c.AttachStdout, c.AttachStderr = c.OpenStdin, true, true
+	}
+	c.StdinOnce = c.OpenStdin && c.AttachStdin
+}
+
 // create makes the container, pulling its image first where that is wanted.
 func (a *App) create(ctx context.Context, o *createOptions, request container.CreateRequest) (string, error) {
 	if err := a.claimCID(o.cidfile); err != nil {
 		return "", err
 	}
 	if o.pull == "always" {
-		if err := a.pull(ctx, request.Image, o.platform, a.Err); err != nil {
+		if err := a.pullFor(ctx, o, request.Image); err != nil {
 			return "", err
 		}
 	}
 	made, err := a.client.Create(ctx, o.name, o.platform, request)
-	if client.Status(err) == http.StatusNotFound && o.pull == "missing" {
-		fmt.Fprintf(a.Err, "Unable to find image '%s' locally\n", withTag(request.Image))
-		if err := a.pull(ctx, request.Image, o.platform, a.Err); err != nil {
+	if missingImage(err) && o.pull != "never" && o.pull != "always" {
+		if !o.quiet {
+			fmt.Fprintf(a.Err, "Unable to find image '%s' locally\n", withTag(request.Image))
+		}
+		if err := a.pullFor(ctx, o, request.Image); err != nil {
 			return "", err
 		}
 		made, err = a.client.Create(ctx, o.name, o.platform, request)
@@ -66,6 +84,22 @@ func (a *App) create(ctx context.Context, o *createOptions, request container.Cr
 		err = os.WriteFile(o.cidfile, []byte(made.ID), 0o644)
 	}
 	return made.ID, err
+}
+
+// missingImage is true where it is the image that was not found: a network or
+// a volume that is not there is not cured by a pull.
+func missingImage(err error) bool {
+	return client.Status(err) == http.StatusNotFound && strings.Contains(err.Error(), "No such image")
+}
+
+// pullFor fetches the image of a container, and says so where that is not
+// standard output: that is the container's.
+func (a *App) pullFor(ctx context.Context, o *createOptions, reference string) error {
+	out := a.Err
+	if o.quiet {
+		out = nil
+	}
+	return a.pull(ctx, reference, o.platform, out)
 }
 
 // claimCID refuses a container id file that is there already: it may be that

@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
+
+	"drydock/final/client"
 )
 
 type execOptions struct {
@@ -30,8 +32,8 @@ func (a *App) execCommand() *cobra.Command {
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
 	f.BoolVarP(&o.tty, "tty", "t", false, "Allocate a pseudo-TTY")
 	f.BoolVar(&o.privileged, "privileged", false, "Give extended privileges to the command")
-	f.StringArrayVarP(&o.env, "env", "e", nil, "Set environment variables")
-	f.StringArrayVar(&o.envFile, "env-file", nil, "Read in a file of environment variables")
+	f.VarP(many("list", &o.env, variable), "env", "e", "Set environment variables")
+	f.Var(list(&o.envFile), "env-file", "Read in a file of environment variables")
 	f.StringVarP(&o.user, "user", "u", "", `Username or UID (format: "<name|uid>[:<group|gid>]")`)
 	f.StringVarP(&o.workdir, "workdir", "w", "", "Working directory inside the container")
 	f.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
@@ -42,7 +44,7 @@ func (a *App) exec(ctx context.Context, o *execOptions, args []string) error {
 	if o.tty && o.interactive && !isTerminal(a.In) {
 		return &statusError{1, errors.New("the input device is not a TTY")}
 	}
-	env, err := environment(o.envFile, o.env)
+	env, err := lines(o.envFile, o.env)
 	if err != nil {
 		return err
 	}
@@ -62,26 +64,28 @@ func (a *App) exec(ctx context.Context, o *execOptions, args []string) error {
 
 // execAttached starts the prepared exec with our streams.
 func (a *App) execAttached(ctx context.Context, o *execOptions, id string) error {
-	conn, err := a.client.ExecStart(ctx, id, container.ExecStartRequest{Tty: o.tty, ConsoleSize: a.consoleSize(o.tty)})
+	session := &session{app: a, input: o.interactive, raw: o.interactive && o.tty}
+	err := session.join(o.detachKeys, func() (*client.Conn, error) {
+		return a.client.ExecStart(ctx, id, container.ExecStartRequest{Tty: o.tty, ConsoleSize: a.consoleSize(o.tty)})
+	})
 	if err != nil {
 		return err
 	}
-	session := a.session(conn, o.interactive, o.tty)
 	defer session.Close()
-	if err := session.Start(); err != nil {
+	if err := session.Start(ctx); err != nil {
 		return err
 	}
 	if o.tty {
 		defer a.followSize(func(rows, columns uint16) { a.client.ExecResize(context.Background(), id, rows, columns) })()
 	}
 	streamErr := session.Wait()
-	session.Restore()
+	if errors.Is(streamErr, errLeft) {
+		return streamErr
+	}
 	got, err := a.client.ExecInspect(ctx, id)
 	switch {
 	case err != nil:
 		return err
-	case got.Running: // detached by keys
-		return nil
 	case got.ExitCode == nil:
 		return fmt.Errorf("the engine does not know how the command ended")
 	case *got.ExitCode != 0:

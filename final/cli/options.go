@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
-	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
@@ -11,310 +13,303 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// createOptions are the flags that run and create share.
+// createOptions are the flags that run and create share. Most of them write
+// straight into what the API will be asked for; the rest wait here until all
+// flags are read.
 type createOptions struct {
-	name, platform, pull string
-	cidfile              string
+	config container.Config
+	host   container.HostConfig
+	health container.HealthConfig
 
-	attach                              []string
-	interactive, tty, init              bool
-	env, envFile, label                 []string
-	workdir, user, hostname, domainname string
-	entrypoint, stopSignal, shmSize     string
-	stopTimeout                         int
-	expose, publish                     []string
-	publishAll                          bool
-
-	volumes, tmpfs, mounts []string
-	readOnly, privileged   bool
-	capAdd, capDrop        []string
-	securityOpt, groupAdd  []string
-	devices, ulimits       []string
-	sysctls, dns           []string
-	dnsSearch, dnsOption   []string
-	addHost, logOpts       []string
-
-	network, ip, mac             string
-	networkAlias                 []string
-	ipc, pid, uts, cgroupParent  string
-	memory, memorySwap, reserve  string
-	cpus, cpusetCPUs, cpusetMems string
-	cpuShares, cpuPeriod         int64
-	cpuQuota, pidsLimit          int64
-	oomScoreAdj                  int
-	restart, logDriver           string
-	autoRemove                   bool
+	name, platform, pull, cidfile     string
+	quiet                             bool
+	attach                            []string
+	env, envFiles, labels, labelFiles []string
+	entrypoint, restart               string
+	noHealth                          bool
+	publish, expose                   []string
+	volumes, tmpfs                    []string
+	sysctls, logOptions, storage      []string
+	annotations                       []string
+	securityOptions                   []string
+	networks                          []attachment
+	alone                             attachment // what --ip and its like say of the one network
 }
 
 // register declares the flags on f.
 func (o *createOptions) register(f *pflag.FlagSet) {
 	f.SetInterspersed(false) // flags behind the image belong to the program
+	o.commandFlags(f)
 	o.processFlags(f)
+	o.lifeFlags(f)
+	o.fileFlags(f)
 	o.isolationFlags(f)
 	o.resourceFlags(f)
 	o.networkFlags(f)
 }
 
-func (o *createOptions) processFlags(f *pflag.FlagSet) {
+// commandFlags are about the command itself: nothing of them is kept.
+func (o *createOptions) commandFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.name, "name", "", "Assign a name to the container")
 	f.StringVar(&o.platform, "platform", "", "Set platform if server is multi-platform capable")
 	f.StringVar(&o.pull, "pull", "missing", `Pull image before running ("always", "missing", "never")`)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the pull output")
 	f.StringVar(&o.cidfile, "cidfile", "", "Write the container ID to the file")
-	f.StringArrayVarP(&o.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
-	f.BoolVarP(&o.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
-	f.BoolVarP(&o.tty, "tty", "t", false, "Allocate a pseudo-TTY")
-	f.BoolVar(&o.init, "init", false, "Run an init inside the container that forwards signals and reaps processes")
-	f.StringArrayVarP(&o.env, "env", "e", nil, "Set environment variables")
-	f.StringArrayVar(&o.envFile, "env-file", nil, "Read in a file of environment variables")
-	f.StringArrayVarP(&o.label, "label", "l", nil, "Set meta data on a container")
-	f.StringVarP(&o.workdir, "workdir", "w", "", "Working directory inside the container")
-	f.StringVarP(&o.user, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	f.VarP(many("list", &o.attach, streamName), "attach", "a", "Attach to STDIN, STDOUT or STDERR")
+	f.Bool("disable-content-trust", true, "Skip image verification")
+	f.Lookup("disable-content-trust").Hidden = true
+}
+
+func (o *createOptions) processFlags(f *pflag.FlagSet) {
+	c, h := &o.config, &o.host
+	f.BoolVarP(&c.OpenStdin, "interactive", "i", false, "Keep STDIN open even if not attached")
+	f.BoolVarP(&c.Tty, "tty", "t", false, "Allocate a pseudo-TTY")
+	f.VarP(many("list", &o.env, variable), "env", "e", "Set environment variables")
+	f.Var(list(&o.envFiles), "env-file", "Read in a file of environment variables")
+	f.StringVarP(&c.WorkingDir, "workdir", "w", "", "Working directory inside the container")
+	f.StringVarP(&c.User, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	f.Var(list(&h.GroupAdd), "group-add", "Add additional groups to join")
 	f.StringVar(&o.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
-	f.StringVar(&o.stopSignal, "stop-signal", "", "Signal to stop the container")
-	f.IntVar(&o.stopTimeout, "stop-timeout", 0, "Timeout (in seconds) to stop a container")
+	f.Var(many("ulimit", &h.Ulimits, units.ParseUlimit), "ulimit", "Ulimit options")
+	f.IntVar(&h.OomScoreAdj, "oom-score-adj", 0, "Tune host's OOM preferences (-1000 to 1000)")
+	boolean(f, &h.Init, "init", "Run an init inside the container that forwards signals and reaps processes")
+}
+
+func (o *createOptions) lifeFlags(f *pflag.FlagSet) {
+	c, h := &o.config, &o.host
+	f.VarP(list(&o.labels), "label", "l", "Set meta data on a container")
+	f.Var(list(&o.labelFiles), "label-file", "Read in a line delimited file of labels")
+	f.Var(list(&o.annotations), "annotation", "Add an annotation to the container (passed through to the OCI runtime)")
+	f.StringVar(&c.StopSignal, "stop-signal", "", "Signal to stop the container")
+	f.Var(maybe("int", &c.StopTimeout, integer), "stop-timeout", "Timeout (in seconds) to stop a container")
 	f.StringVar(&o.restart, "restart", "no", "Restart policy to apply when a container exits")
-	f.BoolVar(&o.autoRemove, "rm", false, "Automatically remove the container when it exits")
-	f.StringVar(&o.logDriver, "log-driver", "", "Logging driver for the container")
-	f.StringArrayVar(&o.logOpts, "log-opt", nil, "Log driver options")
+	f.BoolVar(&h.AutoRemove, "rm", false, "Automatically remove the container and its associated anonymous volumes when it exits")
+	f.StringVar(&h.LogConfig.Type, "log-driver", "", "Logging driver for the container")
+	f.Var(list(&o.logOptions), "log-opt", "Log driver options")
+	f.Var(one("string", &o.health.Test, shellTest), "health-cmd", "Command to run to check health")
+	f.Var(one("duration", &o.health.Interval, healthTime), "health-interval", "Time between running the check (ms|s|m|h) (default 0s)")
+	f.Var(one("duration", &o.health.Timeout, healthTime), "health-timeout", "Maximum time to allow one check to run (ms|s|m|h) (default 0s)")
+	f.Var(one("duration", &o.health.StartPeriod, healthTime), "health-start-period", "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)")
+	f.Var(one("duration", &o.health.StartInterval, healthTime), "health-start-interval", "Time between running the check during the start period (ms|s|m|h) (default 0s)")
+	f.IntVar(&o.health.Retries, "health-retries", 0, "Consecutive failures needed to report unhealthy")
+	f.BoolVar(&o.noHealth, "no-healthcheck", false, "Disable any container-specified HEALTHCHECK")
+}
+
+func (o *createOptions) fileFlags(f *pflag.FlagSet) {
+	h := &o.host
+	f.VarP(list(&o.volumes), "volume", "v", "Bind mount a volume")
+	f.StringVar(&h.VolumeDriver, "volume-driver", "", "Optional volume driver for the container")
+	f.Var(list(&h.VolumesFrom), "volumes-from", "Mount volumes from the specified container(s)")
+	f.Var(list(&o.tmpfs), "tmpfs", "Mount a tmpfs directory")
+	f.Var(many("mount", &h.Mounts, mountOf), "mount", "Attach a filesystem mount to the container")
+	f.BoolVar(&h.ReadonlyRootfs, "read-only", false, "Mount the container's root filesystem as read only")
+	f.Var(list(&o.storage), "storage-opt", "Storage driver options for the container")
+	f.Var(one("bytes", &h.ShmSize, units.RAMInBytes), "shm-size", "Size of /dev/shm")
+	f.Var(many("list", &h.Devices, deviceMapping), "device", "Add a host device to the container")
+	f.Var(list(&h.DeviceCgroupRules), "device-cgroup-rule", "Add a rule to the cgroup allowed devices list")
 }
 
 func (o *createOptions) isolationFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.hostname, "hostname", "h", "", "Container host name")
-	f.StringVar(&o.domainname, "domainname", "", "Container NIS domain name")
-	f.StringArrayVarP(&o.volumes, "volume", "v", nil, "Bind mount a volume")
-	f.StringArrayVar(&o.tmpfs, "tmpfs", nil, "Mount a tmpfs directory")
-	f.StringArrayVar(&o.mounts, "mount", nil, "Attach a filesystem mount to the container")
-	f.BoolVar(&o.readOnly, "read-only", false, "Mount the container's root filesystem as read only")
-	f.BoolVar(&o.privileged, "privileged", false, "Give extended privileges to this container")
-	f.StringArrayVar(&o.capAdd, "cap-add", nil, "Add Linux capabilities")
-	f.StringArrayVar(&o.capDrop, "cap-drop", nil, "Drop Linux capabilities")
-	f.StringArrayVar(&o.securityOpt, "security-opt", nil, "Security Options")
-	f.StringArrayVar(&o.groupAdd, "group-add", nil, "Add additional groups to join")
-	f.StringArrayVar(&o.devices, "device", nil, "Add a host device to the container")
-	f.StringArrayVar(&o.sysctls, "sysctl", nil, "Sysctl options")
-	f.StringVar(&o.ipc, "ipc", "", "IPC mode to use")
-	f.StringVar(&o.pid, "pid", "", "PID namespace to use")
-	f.StringVar(&o.uts, "uts", "", "UTS namespace to use")
-	f.StringVar(&o.shmSize, "shm-size", "", "Size of /dev/shm")
+	c, h := &o.config, &o.host
+	f.StringVarP(&c.Hostname, "hostname", "h", "", "Container host name")
+	f.StringVar(&c.Domainname, "domainname", "", "Container NIS domain name")
+	f.BoolVar(&h.Privileged, "privileged", false, "Give extended privileges to this container")
+	f.Var(list(&h.CapAdd), "cap-add", "Add Linux capabilities")
+	f.Var(list(&h.CapDrop), "cap-drop", "Drop Linux capabilities")
+	f.Var(list(&o.securityOptions), "security-opt", "Security Options")
+	f.Var(many("list", &o.sysctls, sysctl), "sysctl", "Sysctl options")
+	f.Var(text(&h.IpcMode), "ipc", "IPC mode to use")
+	f.Var(text(&h.PidMode), "pid", "PID namespace to use")
+	f.Var(text(&h.UTSMode), "uts", "UTS namespace to use")
+	f.Var(text(&h.UsernsMode), "userns", "User namespace to use")
+	f.Var(text(&h.CgroupnsMode), "cgroupns", "Cgroup namespace to use (host|private)")
+	f.StringVar(&h.Runtime, "runtime", "", "Runtime to use for this container")
 }
 
 func (o *createOptions) resourceFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.memory, "memory", "m", "", "Memory limit")
-	f.StringVar(&o.memorySwap, "memory-swap", "", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
-	f.StringVar(&o.reserve, "memory-reservation", "", "Memory soft limit")
-	f.StringVar(&o.cpus, "cpus", "", "Number of CPUs")
-	f.Int64VarP(&o.cpuShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
-	f.Int64Var(&o.cpuPeriod, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period")
-	f.Int64Var(&o.cpuQuota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota")
-	f.StringVar(&o.cpusetCPUs, "cpuset-cpus", "", "CPUs in which to allow execution (0-3, 0,1)")
-	f.StringVar(&o.cpusetMems, "cpuset-mems", "", "MEMs in which to allow execution (0-3, 0,1)")
-	f.Int64Var(&o.pidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
-	f.IntVar(&o.oomScoreAdj, "oom-score-adj", 0, "Tune host's OOM preferences (-1000 to 1000)")
-	f.StringArrayVar(&o.ulimits, "ulimit", nil, "Ulimit options")
-	f.StringVar(&o.cgroupParent, "cgroup-parent", "", "Optional parent cgroup for the container")
+	h := &o.host
+	f.VarP(one("bytes", &h.Memory, units.RAMInBytes), "memory", "m", "Memory limit")
+	f.Var(one("bytes", &h.MemorySwap, swap), "memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
+	f.Var(one("bytes", &h.MemoryReservation, units.RAMInBytes), "memory-reservation", "Memory soft limit")
+	f.Var(maybe("int", &h.MemorySwappiness, integer64), "memory-swappiness", "Tune container memory swappiness (0 to 100) (default -1)")
+	boolean(f, &h.OomKillDisable, "oom-kill-disable", "Disable OOM Killer")
+	f.Var(one("decimal", &h.NanoCPUs, nanoCPUs), "cpus", "Number of CPUs")
+	f.Int64VarP(&h.CPUShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
+	f.Int64Var(&h.CPUPeriod, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period")
+	f.Int64Var(&h.CPUQuota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota")
+	f.StringVar(&h.CpusetCpus, "cpuset-cpus", "", "CPUs in which to allow execution (0-3, 0,1)")
+	f.StringVar(&h.CpusetMems, "cpuset-mems", "", "MEMs in which to allow execution (0-3, 0,1)")
+	f.Var(maybe("int", &h.PidsLimit, integer64), "pids-limit", "Tune container pids limit (set -1 for unlimited)")
+	f.StringVar(&h.CgroupParent, "cgroup-parent", "", "Optional parent cgroup for the container")
 }
 
 func (o *createOptions) networkFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.network, "network", "", "Connect a container to a network")
-	f.StringVar(&o.network, "net", "", "Connect a container to a network")
-	f.Lookup("net").Hidden = true
-	f.StringVar(&o.ip, "ip", "", "IPv4 address (e.g., 172.30.100.104)")
-	f.StringVar(&o.mac, "mac-address", "", "Container MAC address (e.g., 92:d0:c6:0a:29:33)")
-	f.StringArrayVar(&o.networkAlias, "network-alias", nil, "Add network-scoped alias for the container")
-	f.StringArrayVarP(&o.publish, "publish", "p", nil, "Publish a container's port(s) to the host")
-	f.BoolVarP(&o.publishAll, "publish-all", "P", false, "Publish all exposed ports to random ports")
-	f.StringArrayVar(&o.expose, "expose", nil, "Expose a port or a range of ports")
-	f.StringArrayVar(&o.dns, "dns", nil, "Set custom DNS servers")
-	f.StringArrayVar(&o.dnsSearch, "dns-search", nil, "Set custom DNS search domains")
-	f.StringArrayVar(&o.dnsOption, "dns-option", nil, "Set DNS options")
-	f.StringArrayVar(&o.addHost, "add-host", nil, "Add a custom host-to-IP mapping (host:ip)")
+	h := &o.host
+	f.Var(many("network", &o.networks, networkOf), "network", "Connect a container to a network")
+	f.StringVar(&o.alone.ip, "ip", "", "IPv4 address (e.g., 172.30.100.104)")
+	f.StringVar(&o.alone.ip6, "ip6", "", "IPv6 address (e.g., 2001:db8::33)")
+	f.StringVar(&o.alone.mac, "mac-address", "", "Container MAC address (e.g., 92:d0:c6:0a:29:33)")
+	f.Var(list(&o.alone.aliases), "network-alias", "Add network-scoped alias for the container")
+	f.Var(list(&h.Links), "link", "Add link to another container")
+	f.VarP(list(&o.publish), "publish", "p", "Publish a container's port(s) to the host")
+	f.BoolVarP(&h.PublishAllPorts, "publish-all", "P", false, "Publish all exposed ports to random ports")
+	f.Var(list(&o.expose), "expose", "Expose a port or a range of ports")
+	f.Var(many("list", &h.DNS, address), "dns", "Set custom DNS servers")
+	f.Var(list(&h.DNSSearch), "dns-search", "Set custom DNS search domains")
+	f.Var(list(&h.DNSOptions), "dns-option", "Set DNS options")
+	f.Var(many("list", &h.ExtraHosts, extraHost), "add-host", "Add a custom host-to-IP mapping (host:ip)")
+	alias(f, "network", "net")
+	alias(f, "network-alias", "net-alias")
+	alias(f, "dns-option", "dns-opt")
 }
 
 // request turns the flags, the image and its arguments into what the API
 // wants.
 func (o *createOptions) request(flags *pflag.FlagSet, args []string) (container.CreateRequest, error) {
-	config, err := o.config(flags, args)
-	if err != nil {
-		return container.CreateRequest{}, err
-	}
-	host, err := o.hostConfig(flags)
-	if err != nil {
-		return container.CreateRequest{}, err
-	}
-	exposed, bindings, err := ports(o.publish, o.expose)
-	if err != nil {
-		return container.CreateRequest{}, err
-	}
-	config.ExposedPorts, host.PortBindings = exposed, bindings
-	networking, err := o.networking()
-	return container.CreateRequest{Config: config, HostConfig: host, NetworkingConfig: networking}, err
-}
-
-// config is the half that belongs to the container.
-func (o *createOptions) config(flags *pflag.FlagSet, args []string) (*container.Config, error) {
-	env, err := environment(o.envFile, o.env)
-	if err != nil {
-		return nil, err
-	}
-	c := &container.Config{
-		Hostname:   o.hostname,
-		Domainname: o.domainname,
-		User:       o.user,
-		Tty:        o.tty,
-		OpenStdin:  o.interactive,
-		Env:        env,
-		Image:      args[0],
-		Cmd:        args[1:],
-		WorkingDir: o.workdir,
-		Labels:     pairs(o.label),
-		StopSignal: o.stopSignal,
-		Volumes:    map[string]struct{}{},
-	}
+	o.config.Image, o.config.Cmd = args[0], args[1:]
 	if flags.Changed("entrypoint") {
-		c.Entrypoint = []string{o.entrypoint} // [""] clears the image's
+		o.config.Entrypoint = []string{o.entrypoint} // [""] clears the image's
 	}
-	if flags.Changed("stop-timeout") {
-		c.StopTimeout = &o.stopTimeout
-	}
-	for _, v := range o.volumes {
-		if !strings.Contains(v, ":") {
-			c.Volumes[v] = struct{}{} // an anonymous one
+	o.setPairs()
+	o.host.CapAdd, o.host.CapDrop = capabilities(o.host.CapAdd, o.host.CapDrop)
+	o.host.ContainerIDFile = o.cidfile
+	for _, step := range []func() error{
+		func() error { return lowercase(args[0]) }, o.checkPull, o.setEnv, o.setLabels, o.setSecurity, o.setRestart, o.setHealth, o.setVolumes, o.setPorts,
+	} {
+		if err := step(); err != nil {
+			return container.CreateRequest{}, err
 		}
 	}
-	return c, nil
+	networking, err := o.networking()
+	return container.CreateRequest{Config: &o.config, HostConfig: &o.host, NetworkingConfig: networking}, err
 }
 
-// hostConfig is the half that belongs to the machine.
-func (o *createOptions) hostConfig(flags *pflag.FlagSet) (*container.HostConfig, error) {
-	resources, err := o.resources(flags)
-	if err != nil {
-		return nil, err
+func (o *createOptions) checkPull() error {
+	switch o.pull {
+	case "always", "missing", "never", "":
+		return nil
 	}
-	h := &container.HostConfig{
-		AutoRemove:      o.autoRemove,
-		NetworkMode:     container.NetworkMode(orDefault(o.network, "default")),
-		ReadonlyRootfs:  o.readOnly,
-		Privileged:      o.privileged,
-		CapAdd:          o.capAdd,
-		CapDrop:         o.capDrop,
-		SecurityOpt:     o.securityOpt,
-		GroupAdd:        o.groupAdd,
-		IpcMode:         container.IpcMode(o.ipc),
-		PidMode:         container.PidMode(o.pid),
-		UTSMode:         container.UTSMode(o.uts),
-		Sysctls:         pairs(o.sysctls),
-		ExtraHosts:      o.addHost,
-		DNSSearch:       o.dnsSearch,
-		DNSOptions:      o.dnsOption,
-		PublishAllPorts: o.publishAll,
-		OomScoreAdj:     o.oomScoreAdj,
-		LogConfig:       container.LogConfig{Type: o.logDriver, Config: pairs(o.logOpts)},
-		Resources:       resources,
-		Tmpfs:           tmpfs(o.tmpfs),
-	}
-	if flags.Changed("init") {
-		h.Init = &o.init
-	}
-	for _, v := range o.volumes {
-		if strings.Contains(v, ":") {
-			h.Binds = append(h.Binds, bind(v))
-		}
-	}
-	for _, step := range []func(*container.HostConfig) error{o.setMounts, o.setRestart, o.setShm, o.setDNS} {
-		if err := step(h); err != nil {
-			return nil, err
-		}
-	}
-	return h, nil
+	return fmt.Errorf("invalid pull option: '%s': must be one of %q, %q or %q", o.pull, "always", "missing", "never")
 }
 
-func (o *createOptions) setShm(h *container.HostConfig) (err error) {
-	h.ShmSize, err = bytesOf("--shm-size", o.shmSize)
+// setPairs fills in what is written as "key=value" and needs no check here.
+func (o *createOptions) setPairs() {
+	o.host.Sysctls = pairs(o.sysctls)
+	o.host.StorageOpt = pairs(o.storage)
+	o.host.Annotations = pairs(o.annotations)
+	o.host.LogConfig.Config = pairs(o.logOptions)
+	if len(o.tmpfs) > 0 {
+		o.host.Tmpfs = map[string]string{}
+	}
+	for _, text := range o.tmpfs {
+		target, options, _ := strings.Cut(text, ":")
+		o.host.Tmpfs[target] = options
+	}
+}
+
+func (o *createOptions) setEnv() (err error) {
+	o.config.Env, err = lines(o.envFiles, o.env)
 	return err
 }
 
-func (o *createOptions) setDNS(h *container.HostConfig) error {
-	for _, text := range o.dns {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
-			return invalid(text, "--dns", "ip address is not correctly formatted: "+text)
-		}
-		h.DNS = append(h.DNS, ip)
-	}
-	return nil
+func (o *createOptions) setLabels() error {
+	all, err := lines(o.labelFiles, o.labels)
+	o.config.Labels = pairs(all)
+	return err
 }
 
-func (o *createOptions) setRestart(h *container.HostConfig) error {
-	name, count, has := strings.Cut(o.restart, ":")
-	h.RestartPolicy.Name = container.RestartPolicyMode(name)
-	if !has {
+func (o *createOptions) setSecurity() (err error) {
+	o.host.SecurityOpt, err = securityOptions(o.securityOptions)
+	return err
+}
+
+func (o *createOptions) setRestart() error {
+	name, count, limited := strings.Cut(o.restart, ":")
+	if o.host.AutoRemove && name != "no" && name != "" {
+		return errors.New("conflicting options: cannot specify both --restart and --rm")
+	}
+	o.host.RestartPolicy.Name = container.RestartPolicyMode(name)
+	if !limited {
 		return nil
 	}
-	if _, err := fmt.Sscanf(count, "%d", &h.RestartPolicy.MaximumRetryCount); err != nil {
-		return &statusError{125, fmt.Errorf("invalid restart policy format: maximum retry count must be an integer")}
+	retries, err := strconv.Atoi(count)
+	if err != nil {
+		return errors.New("invalid restart policy format: maximum retry count must be an integer")
+	}
+	o.host.RestartPolicy.MaximumRetryCount = retries
+	return nil
+}
+
+// setHealth asks for a check when one of its flags was given.
+func (o *createOptions) setHealth() error {
+	h := &o.health
+	asked := len(h.Test) > 0 || h.Interval != 0 || h.Timeout != 0 || h.StartPeriod != 0 || h.StartInterval != 0 || h.Retries != 0
+	switch {
+	case o.noHealth && asked:
+		return errors.New("--no-healthcheck conflicts with --health-* options")
+	case o.noHealth:
+		o.config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+	case h.Retries < 0:
+		return errors.New("--health-retries cannot be negative")
+	case asked:
+		o.config.Healthcheck = h
 	}
 	return nil
 }
 
-// resources are the limits.
-func (o *createOptions) resources(flags *pflag.FlagSet) (r container.Resources, err error) {
-	r = container.Resources{
-		CPUShares:    o.cpuShares,
-		CPUPeriod:    o.cpuPeriod,
-		CPUQuota:     o.cpuQuota,
-		CpusetCpus:   o.cpusetCPUs,
-		CpusetMems:   o.cpusetMems,
-		CgroupParent: o.cgroupParent,
+// shellTest is a check that the container's shell runs.
+func shellTest(command string) ([]string, error) { return []string{"CMD-SHELL", command}, nil }
+
+// healthTime is a time that a health check can have.
+func healthTime(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = errors.New("a health check cannot take less than no time")
 	}
-	if r.Memory, err = bytesOf("-m, --memory", o.memory); err != nil {
-		return r, err
-	}
-	if r.MemoryReservation, err = bytesOf("--memory-reservation", o.reserve); err != nil {
-		return r, err
-	}
-	if o.memorySwap == "-1" {
-		r.MemorySwap = -1
-	} else if r.MemorySwap, err = bytesOf("--memory-swap", o.memorySwap); err != nil {
-		return r, err
-	}
-	if r.NanoCPUs, err = nanoCPUs(o.cpus); err != nil {
-		return r, err
-	}
-	if flags.Changed("pids-limit") {
-		r.PidsLimit = &o.pidsLimit
-	}
-	if r.Devices, err = deviceMappings(o.devices); err != nil {
-		return r, err
-	}
-	for _, text := range o.ulimits {
-		limit, err := units.ParseUlimit(text)
-		if err != nil {
-			return r, invalid(text, "--ulimit", err.Error())
-		}
-		r.Ulimits = append(r.Ulimits, limit)
-	}
-	return r, nil
+	return d, err
 }
 
-// networking is what is asked of the one network named.
+// setVolumes tells mounts that have a source from anonymous volumes.
+func (o *createOptions) setVolumes() error {
+	o.config.Volumes = map[string]struct{}{}
+	for _, v := range o.volumes {
+		if strings.Contains(v, ":") {
+			o.host.Binds = append(o.host.Binds, bind(v))
+		} else {
+			o.config.Volumes[v] = struct{}{}
+		}
+	}
+	return nil
+}
+
+func (o *createOptions) setPorts() (err error) {
+	o.config.ExposedPorts, o.host.PortBindings, err = ports(o.publish, o.expose)
+	return err
+}
+
+// networking is what is asked of each network; the first one gives the
+// container its mode.
 func (o *createOptions) networking() (*network.NetworkingConfig, error) {
-	if o.ip == "" && o.mac == "" && len(o.networkAlias) == 0 {
-		return nil, nil
+	if len(o.networks) == 0 {
+		o.networks = []attachment{{name: "default"}}
 	}
-	endpoint := &network.EndpointSettings{Aliases: o.networkAlias}
-	if o.ip != "" {
-		ip, err := netip.ParseAddr(o.ip)
+	first := &o.networks[0]
+	first.ip, first.ip6 = orDefault(first.ip, o.alone.ip), orDefault(first.ip6, o.alone.ip6)
+	first.mac = orDefault(first.mac, o.alone.mac)
+	first.aliases = append(first.aliases, o.alone.aliases...)
+	o.host.NetworkMode = container.NetworkMode(first.name)
+	endpoints := map[string]*network.EndpointSettings{}
+	for _, a := range o.networks {
+		if endpoints[a.name] != nil {
+			return nil, fmt.Errorf("network %q is specified multiple times", a.name)
+		}
+		endpoint, err := a.endpoint()
 		if err != nil {
-			return nil, invalid(o.ip, "--ip", "invalid IPv4 address: "+o.ip)
+			return nil, err
 		}
-		endpoint.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: ip}
+		endpoints[a.name] = endpoint
 	}
-	if o.mac != "" {
-		if err := endpoint.MacAddress.UnmarshalText([]byte(o.mac)); err != nil {
-			return nil, &statusError{125, fmt.Errorf("%s is not a valid mac address", o.mac)}
-		}
-	}
-	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{orDefault(o.network, "default"): endpoint}}, nil
+	return &network.NetworkingConfig{EndpointsConfig: endpoints}, nil
 }
 
 func orDefault(text, otherwise string) string {

@@ -2,103 +2,108 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 )
 
-// invalid is the error of a flag's value, in Docker's words.
-func invalid(value, flag, why string) error {
-	return &statusError{125, fmt.Errorf("invalid argument %q for %q flag: %s\n\nRun 'drydock run --help' for more information", value, flag, why)}
+func streamName(text string) (string, error) {
+	name := strings.ToLower(text)
+	if !slices.Contains([]string{"stdin", "stdout", "stderr"}, name) {
+		return "", errors.New("valid streams are STDIN, STDOUT and STDERR")
+	}
+	return name, nil
 }
 
-// bytesOf reads "64m"; empty is 0.
-func bytesOf(flag, text string) (int64, error) {
-	if text == "" {
-		return 0, nil
+// swap reads --memory-swap: a size, or -1 for no limit.
+func swap(text string) (int64, error) {
+	if text == "-1" {
+		return -1, nil
 	}
-	n, err := units.RAMInBytes(text)
-	if err != nil {
-		return 0, invalid(text, flag, err.Error())
-	}
-	return n, nil
+	return units.RAMInBytes(text)
 }
 
 // nanoCPUs reads "1.5" exactly, as a fraction of 10^9.
 func nanoCPUs(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
 	cpus, ok := new(big.Rat).SetString(text)
 	if !ok {
-		return 0, invalid(text, "--cpus", fmt.Sprintf("failed to parse %v as a rational number", text))
+		return 0, fmt.Errorf("failed to parse %v as a rational number", text)
 	}
 	nano := cpus.Mul(cpus, big.NewRat(1e9, 1))
 	if !nano.IsInt() {
-		return 0, invalid(text, "--cpus", "value is too precise")
+		return 0, errors.New("value is too precise")
 	}
 	return nano.Num().Int64(), nil
 }
 
-// environment reads files, then variables; a variable without "=" is taken
-// from our own environment, or left out.
-func environment(files, variables []string) ([]string, error) {
-	var env []string
+// variable reads -e: one without "=" has the value that it has here. One that
+// has none here goes as it is, and takes the image's away.
+func variable(text string) (string, error) {
+	name, _, has := strings.Cut(text, "=")
+	if name == "" {
+		return "", errors.New("invalid environment variable: " + text)
+	}
+	if value, ok := os.LookupEnv(name); !has && ok {
+		return text + "=" + value, nil
+	}
+	return text, nil
+}
+
+// lines reads files of variables or labels, then what the flags say, which
+// counts more.
+func lines(files, given []string) ([]string, error) {
+	var all []string
 	for _, name := range files {
-		lines, err := envFile(name)
+		more, err := linesOf(name)
 		if err != nil {
 			return nil, err
 		}
-		env = append(env, lines...)
+		all = append(all, more...)
 	}
-	for _, v := range variables {
-		name, _, has := strings.Cut(v, "=")
-		if name == "" {
-			return nil, invalid(v, "-e, --env", "invalid environment variable: "+v)
-		}
-		if has {
-			env = append(env, v)
-		} else if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env, nil
+	return append(all, given...), nil
 }
 
-func envFile(name string) ([]string, error) {
-	f, err := os.Open(name)
+// linesOf reads one such file: a name without "=" has the value that it has
+// here, and is left out when it has none.
+func linesOf(name string) (all []string, err error) {
+	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, &statusError{125, err}
+		return nil, err
 	}
-	defer f.Close()
-	var lines []string
-	scanner := bufio.NewScanner(f)
-	for n := 1; scanner.Scan(); n++ {
+	b = bytes.TrimPrefix(b, []byte("\uFEFF")) // how some editors begin a file
+	for scanner := bufio.NewScanner(bytes.NewReader(b)); scanner.Scan(); {
 		line := strings.TrimLeft(scanner.Text(), " \t")
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		key, _, has := strings.Cut(line, "=")
-		if strings.ContainsAny(key, " \t") {
-			return nil, &statusError{125, fmt.Errorf("invalid env file (%s): variable '%s' contains whitespaces", name, key)}
+		switch {
+		case key == "":
+			return nil, fmt.Errorf("invalid env file (%s): no variable name on line '%s'", name, line)
+		case strings.ContainsAny(key, " \t"):
+			return nil, fmt.Errorf("invalid env file (%s): variable '%s' contains whitespaces", name, key)
+		case has:
+			all = append(all, line)
+		default:
+			if value, ok := os.LookupEnv(key); ok {
+				all = append(all, key+"="+value)
+			}
 		}
-		if value, ok := os.LookupEnv(key); !has && ok {
-			line = key + "=" + value
-		} else if !has {
-			continue
-		}
-		lines = append(lines, line)
 	}
-	return lines, scanner.Err()
+	return all, nil
 }
 
-// pairs reads "key=value" lists.
+// pairs splits a list of "key=value".
 func pairs(list []string) map[string]string {
 	m := map[string]string{}
 	for _, text := range list {
@@ -108,98 +113,126 @@ func pairs(list []string) map[string]string {
 	return m
 }
 
-func tmpfs(list []string) map[string]string {
-	m := map[string]string{}
-	for _, text := range list {
-		target, options, _ := strings.Cut(text, ":")
-		m[target] = options
-	}
-	return m
-}
-
 // bind makes a relative host path absolute: the daemon runs elsewhere.
 func bind(v string) string {
 	source, rest, _ := strings.Cut(v, ":")
-	if source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") {
-		if abs, err := filepath.Abs(source); err == nil {
-			source = abs
-		}
-	}
-	return source + ":" + rest
+	return absolute(source) + ":" + rest
 }
 
-// deviceMappings reads "/dev/fuse[:/dev/inside][:rwm]".
-func deviceMappings(list []string) ([]container.DeviceMapping, error) {
-	var mappings []container.DeviceMapping
-	for _, text := range list {
-		parts := strings.Split(text, ":")
-		m := container.DeviceMapping{PathOnHost: parts[0], PathInContainer: parts[0], CgroupPermissions: "rwm"}
-		switch {
-		case len(parts) == 3:
-			m.PathInContainer, m.CgroupPermissions = parts[1], parts[2]
-		case len(parts) == 2 && strings.Trim(parts[1], "rwm") == "":
-			m.CgroupPermissions = parts[1]
-		case len(parts) == 2:
-			m.PathInContainer = parts[1]
-		case len(parts) != 1:
-			return nil, &statusError{125, fmt.Errorf("invalid device specification: %s", text)}
-		}
-		mappings = append(mappings, m)
+// absolute turns a path that begins with a dot into one from the root.
+func absolute(path string) string {
+	if path != "." && path != ".." && !strings.HasPrefix(path, "./") && !strings.HasPrefix(path, "../") {
+		return path
 	}
-	return mappings, nil
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
-// setMounts reads --mount values.
-func (o *createOptions) setMounts(h *container.HostConfig) error {
-	for _, text := range o.mounts {
-		m, err := mountOf(text)
-		if err != nil {
-			return invalid(text, "--mount", err.Error())
-		}
-		h.Mounts = append(h.Mounts, m)
+// deviceMapping reads "/dev/fuse[:/dev/inside][:rwm]".
+func deviceMapping(text string) (container.DeviceMapping, error) {
+	parts := strings.Split(text, ":")
+	m := container.DeviceMapping{PathOnHost: parts[0], PathInContainer: parts[0], CgroupPermissions: "rwm"}
+	switch {
+	case len(parts) > 3:
+		return m, errors.New("invalid device specification: " + text)
+	case len(parts) == 3:
+		m.PathInContainer, m.CgroupPermissions = parts[1], parts[2]
+	case len(parts) == 2 && parts[1] != "" && strings.Trim(parts[1], "rwm") == "":
+		m.CgroupPermissions = parts[1]
+	case len(parts) == 2:
+		m.PathInContainer = parts[1]
 	}
-	return nil
-}
-
-// mountOf reads "type=bind,source=/a,target=/b,readonly".
-func mountOf(text string) (mount.Mount, error) {
-	m := mount.Mount{Type: mount.TypeVolume}
-	for field := range strings.SplitSeq(text, ",") {
-		key, value, has := strings.Cut(field, "=")
-		switch strings.ToLower(key) {
-		case "type":
-			m.Type = mount.Type(strings.ToLower(value))
-		case "source", "src":
-			m.Source = value
-		case "target", "dst", "destination":
-			m.Target = value
-		case "readonly", "ro":
-			m.ReadOnly = !has || value == "true" || value == "1"
-		case "bind-propagation":
-			m.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(value)}
-		case "volume-nocopy":
-			m.VolumeOptions = &mount.VolumeOptions{NoCopy: !has || value == "true" || value == "1"}
-		case "volume-subpath":
-			m.VolumeOptions = &mount.VolumeOptions{Subpath: value}
-		case "tmpfs-size":
-			size, err := units.RAMInBytes(value)
-			if err != nil {
-				return m, fmt.Errorf("invalid value for %s: %s", key, value)
-			}
-			m.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: size}
-		default:
-			return m, fmt.Errorf("unexpected key '%s' in '%s'", key, field)
-		}
-	}
-	if m.Target == "" {
-		return m, fmt.Errorf("target is required")
-	}
-	if m.Type == mount.TypeBind && strings.HasPrefix(m.Source, ".") {
-		abs, err := filepath.Abs(m.Source)
-		if err != nil {
-			return m, err
-		}
-		m.Source = abs
+	switch {
+	case !strings.HasPrefix(m.PathInContainer, "/"):
+		return m, fmt.Errorf("%s is not an absolute path", m.PathInContainer)
+	case m.CgroupPermissions == "" || strings.Trim(m.CgroupPermissions, "rwm") != "":
+		return m, fmt.Errorf("bad mode specified: %s", m.CgroupPermissions)
 	}
 	return m, nil
+}
+
+func sysctl(text string) (string, error) {
+	if name, _, has := strings.Cut(text, "="); !has || name == "" {
+		return "", fmt.Errorf("sysctl '%s' is not allowed", text)
+	}
+	return text, nil
+}
+
+func address(text string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return ip, errors.New("IP address is not correctly formatted: " + text)
+	}
+	return ip, nil
+}
+
+// extraHost reads "name:ip" or "name=ip", as the API wants "name:ip".
+func extraHost(text string) (string, error) {
+	name, ip, has := strings.Cut(text, "=")
+	if !has {
+		name, ip, has = strings.Cut(text, ":")
+	}
+	if !has || name == "" {
+		return "", fmt.Errorf("bad format for add-host: %q", text)
+	}
+	if len(ip) > 2 && ip[0] == '[' && ip[len(ip)-1] == ']' {
+		ip = ip[1 : len(ip)-1]
+	}
+	if _, err := netip.ParseAddr(ip); err != nil && ip != "host-gateway" {
+		return "", fmt.Errorf("invalid IP address in add-host: %q", ip)
+	}
+	return name + ":" + ip, nil
+}
+
+// capabilities writes them as the kernel's headers do. ALL says everything;
+// what is both added and dropped is added.
+func capabilities(add, drop []string) (added, dropped []string) {
+	added = capabilityNames(add)
+	for _, name := range capabilityNames(drop) {
+		if !slices.Contains(added, name) {
+			dropped = append(dropped, name)
+		}
+	}
+	return added, dropped
+}
+
+func capabilityNames(list []string) (names []string) {
+	for _, name := range list {
+		name = strings.ToUpper(strings.TrimSpace(name))
+		if name == "ALL" {
+			return []string{name}
+		}
+		names = append(names, "CAP_"+strings.TrimPrefix(name, "CAP_"))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// securityOptions sends the text of a seccomp profile in place of its name:
+// the daemon cannot read our files.
+func securityOptions(list []string) ([]string, error) {
+	for i, option := range list {
+		key, value, has := strings.Cut(option, "=")
+		if !has && key != "no-new-privileges" {
+			key, value, has = strings.Cut(option, ":")
+			if !has {
+				return nil, fmt.Errorf("Invalid --security-opt: %q", option) //lint:ignore ST1005 Docker's sentence
+			}
+		}
+		if key != "seccomp" || value == "unconfined" || value == "builtin" {
+			continue
+		}
+		profile, err := os.ReadFile(value)
+		if err != nil {
+			return nil, fmt.Errorf("opening seccomp profile (%s) failed: %w", value, err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, profile); err != nil {
+			return nil, fmt.Errorf("compacting json for seccomp profile (%s) failed: %w", value, err)
+		}
+		list[i] = "seccomp=" + compact.String()
+	}
+	return list, nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ func ports(publish, expose []string) (network.PortSet, network.PortMap, error) {
 	for _, text := range expose {
 		r, err := network.ParsePortRange(text)
 		if err != nil {
-			return nil, nil, &statusError{125, fmt.Errorf("invalid range format for --expose: %s, error: %w", text, err)}
+			return nil, nil, fmt.Errorf("invalid range format for --expose: %s, error: %w", text, err)
 		}
 		for port := range r.All() {
 			set[port] = struct{}{}
@@ -24,7 +25,7 @@ func ports(publish, expose []string) (network.PortSet, network.PortMap, error) {
 	}
 	for _, text := range publish {
 		if err := publishOne(text, set, bindings); err != nil {
-			return nil, nil, invalid(text, "-p, --publish", err.Error())
+			return nil, nil, err
 		}
 	}
 	return set, bindings, nil
@@ -35,9 +36,13 @@ func publishOne(text string, set network.PortSet, bindings network.PortMap) erro
 	if err != nil {
 		return err
 	}
-	r, err := network.ParsePortRange(inside)
+	number, proto, _ := strings.Cut(inside, "/")
+	if !slices.Contains([]string{"", "tcp", "udp", "sctp"}, strings.ToLower(proto)) {
+		return fmt.Errorf("invalid proto: %s", proto)
+	}
+	r, err := network.ParsePortRange(strings.ToLower(inside))
 	if err != nil {
-		return fmt.Errorf("invalid containerPort: %s", inside)
+		return fmt.Errorf("invalid containerPort: %s", number)
 	}
 	first, last, err := hostRange(host)
 	if err != nil {
@@ -45,7 +50,7 @@ func publishOne(text string, set network.PortSet, bindings network.PortMap) erro
 	}
 	count := int(r.End()) - int(r.Start())
 	if host != "" && last-first != count && count != 0 {
-		return fmt.Errorf("invalid ranges specified for container and host Ports: %s and %s", inside, host)
+		return fmt.Errorf("invalid ranges specified for container and host Ports: %s and %s", number, host)
 	}
 	i := 0
 	for port := range r.All() {
@@ -84,7 +89,7 @@ func splitPort(text string) (ip netip.Addr, host, inside string, err error) {
 		return ip, "", "", fmt.Errorf("invalid publish opts format (should be name=value but got '%s')", text)
 	}
 	if inside == "" {
-		return ip, "", "", fmt.Errorf("no port specified: %s", text)
+		return ip, "", "", fmt.Errorf("no port specified: %s<empty>", text)
 	}
 	if address != "" {
 		if ip, err = netip.ParseAddr(address); err != nil {

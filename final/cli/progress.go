@@ -27,9 +27,10 @@ type line struct {
 
 // show draws the stream of a long job on out: on a terminal one line a layer
 // that changes in place, elsewhere one line a message. aux, when not nil, is
-// told what is not for the eye. The error is the one in the stream.
+// told what is not for the eye. The error is the one in the stream; a nil out
+// shows nothing else.
 func show(stream io.Reader, out *os.File, aux func(json.RawMessage)) error {
-	screen := &screen{out: out, live: isTerminal(out), rows: map[string]int{}}
+	screen := &screen{out: out, live: out != nil && isTerminal(out), rows: map[string]int{}}
 	for decoder := json.NewDecoder(stream); ; {
 		var l line
 		if err := decoder.Decode(&l); errors.Is(err, io.EOF) {
@@ -44,6 +45,7 @@ func show(stream io.Reader, out *os.File, aux func(json.RawMessage)) error {
 			if aux != nil {
 				aux(l.Aux)
 			}
+		case out == nil:
 		case l.Stream != "":
 			io.WriteString(out, l.Stream)
 		default:

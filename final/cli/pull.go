@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -23,12 +23,10 @@ func (a *App) pullCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := a.Out
 			if quiet {
-				null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-				if err != nil {
-					return err
-				}
-				defer null.Close()
-				out = null
+				out = nil
+			}
+			if err := lowercase(args[0]); err != nil {
+				return err
 			}
 			if withTag(args[0]) != args[0] && !quiet {
 				fmt.Fprintln(a.Out, "Using default tag: latest")
@@ -101,30 +99,7 @@ func (a *App) pushCommand() *cobra.Command {
 		Args:                  exactly(1),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, tag := args[0], ""
-			if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-				name, tag = name[:i], name[i+1:]
-			} else if !all {
-				tag = "latest"
-				fmt.Fprintln(a.Out, "Using default tag: latest")
-			}
-			header, err := authorization(name)
-			if err != nil {
-				return err
-			}
-			stream, err := a.client.Push(cmd.Context(), name, tag, header)
-			if err != nil {
-				return err
-			}
-			defer stream.Close()
-			if !quiet {
-				return show(stream, a.Out, nil)
-			}
-			if err := quietly(stream); err != nil {
-				return err
-			}
-			fmt.Fprintln(a.Out, canonical(name+":"+tag))
-			return nil
+			return a.push(cmd.Context(), args[0], all, quiet)
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all-tags", "a", false, "Push all tags of an image to the repository")
@@ -132,12 +107,68 @@ func (a *App) pushCommand() *cobra.Command {
 	return cmd
 }
 
-// quietly reads a stream for its error alone.
-func quietly(stream io.Reader) error {
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+// push uploads one tag of a repository, or all of them.
+func (a *App) push(ctx context.Context, reference string, all, quiet bool) error {
+	name, tag := cutTag(reference)
+	switch {
+	case all && tag != "":
+		return errors.New("tag can't be used with --all-tags/-a")
+	case !all && tag == "":
+		tag = "latest"
+		if !quiet {
+			fmt.Fprintln(a.Out, "Using default tag: latest")
+		}
+	}
+	header, err := authorization(name)
 	if err != nil {
 		return err
 	}
-	defer null.Close()
-	return show(stream, null, nil)
+	stream, err := a.client.Push(ctx, name, tag, header)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if !quiet {
+		return show(stream, a.Out, nil)
+	}
+	if err := show(stream, nil, nil); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Out, canonical(name+tagged(tag)))
+	return nil
+}
+
+// tagged is a tag as it stands behind a name.
+func tagged(tag string) string {
+	if tag == "" {
+		return ""
+	}
+	return ":" + tag
+}
+
+// cutTag splits "name:tag"; the colon of a registry's port is none of a tag.
+func cutTag(reference string) (name, tag string) {
+	if i := strings.LastIndexByte(reference, ':'); i > strings.LastIndexByte(reference, '/') {
+		return reference[:i], reference[i+1:]
+	}
+	return reference, ""
+}
+
+// lowercase refuses the one mistake in a reference that everybody makes, in
+// Docker's words; the rest of the grammar is the daemon's.
+func lowercase(reference string) error {
+	name, _ := cutTag(reference)
+	path := strings.TrimPrefix(canonical(name), registryOf(name)+"/")
+	if path == strings.ToLower(path) || strings.Contains(name, "@") {
+		return nil
+	}
+	return fmt.Errorf("invalid reference format: repository name (%s) must be lowercase", path)
+}
+
+// withTag is the reference with the tag that it means without one.
+func withTag(reference string) string {
+	if _, tag := cutTag(reference); tag != "" || strings.Contains(reference, "@") {
+		return reference
+	}
+	return reference + ":latest"
 }

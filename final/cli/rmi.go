@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,11 +46,11 @@ func (a *App) tagCommand() *cobra.Command {
 		Args:                  exactly(2),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, tag := args[1], "latest"
-			if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-				name, tag = name[:i], name[i+1:]
+			if err := lowercase(args[1]); err != nil {
+				return fmt.Errorf("Error parsing reference: %q is not a valid repository/tag: %w", args[1], err) //lint:ignore ST1005 Docker's sentence
 			}
-			return a.client.Tag(cmd.Context(), args[0], name, tag)
+			name, tag := cutTag(args[1])
+			return a.client.Tag(cmd.Context(), args[0], name, orDefault(tag, "latest"))
 		},
 	}
 }

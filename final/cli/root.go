@@ -33,11 +33,15 @@ func Main(args []string, in, out, errOut *os.File) int {
 	app := &App{In: in, Out: out, Err: errOut}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	root := app.root()
+	root := app.root(args)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	return app.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		return 128 + int(syscall.SIGTERM)
+	}
+	return app.report(err)
 }
 
 // report prints err and finds the exit status in it.
@@ -71,37 +75,61 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.err }
 
-// root is the command without a verb.
-func (a *App) root() *cobra.Command {
+// root is the command without a verb. Only the verb that args ask for is
+// built below it, or all of them when it is none: every flag of every verb
+// would cost each start of the program a little.
+func (a *App) root(args []string) *cobra.Command {
 	root := &cobra.Command{
-		Use:              "drydock [OPTIONS] COMMAND",
-		Short:            "Build your own Docker: the engine made of eight chapters",
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		TraverseChildren: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return &statusError{1, fmt.Errorf("drydock: unknown command: drydock %s\n\nRun 'drydock --help' for more information", args[0])}
+		Use:                   "drydock [OPTIONS] COMMAND [ARG...]",
+		Short:                 "Build your own Docker: the engine made of eight chapters",
+		SilenceUsage:          true,
+		SilenceErrors:         true,
+		TraverseChildren:      true,
+		DisableFlagsInUseLine: true,
+		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:                  noVerb,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cmd.SetOut(a.Err) // asked for nothing: the help is no result
+			return cmd.Help()
 		},
-		RunE:              func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.connect() },
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.PersistentFlags().Bool("help", false, "Print usage") // without -h, which is run's --hostname
+	root.PersistentFlags().Lookup("help").Hidden = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetHelpFunc(help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &statusError{125, fmt.Errorf("%w\n\nUsage:  %s\n\nRun '%s --help' for more information", err, cmd.UseLine(), cmd.CommandPath())}
 	})
 	root.Flags().StringVarP(&a.host, "host", "H", "", "Daemon socket to connect to (default $DOCKER_HOST, or unix:///run/drydock.sock)")
-	root.AddCommand(
-		a.runCommand(), a.createCommand(), a.startCommand(), a.attachCommand(), a.execCommand(),
-		a.psCommand(), a.inspectCommand(), a.logsCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand(),
-		a.imagesCommand(), a.pullCommand(), a.pushCommand(), a.tagCommand(), a.rmiCommand(), a.loadCommand(), a.saveCommand(), a.importCommand(), a.buildCommand(),
-		a.versionCommand(), a.infoCommand(),
-	)
+	a.addVerbs(root, args)
 	return root
+}
+
+// noVerb refuses a word that is no verb.
+func noVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	path := cmd.CommandPath()
+	return &statusError{1, fmt.Errorf("drydock: unknown command: %s %s\n\nRun '%s --help' for more information", path, args[0], path)}
+}
+
+// help writes what docker's help looks like.
+func help(cmd *cobra.Command, _ []string) {
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "\nUsage:  %s\n\n%s\n", cmd.UseLine(), cmd.Short)
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintln(out, "\nCommands:")
+	}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			fmt.Fprintf(out, "  %-10s %s\n", sub.Name(), sub.Short)
+		}
+	}
+	if flags := cmd.LocalFlags(); flags.HasAvailableFlags() {
+		fmt.Fprintf(out, "\nOptions:\n%s", flags.FlagUsages())
+	}
 }
 
 // connect prepares the client; nothing is sent yet.
@@ -115,7 +143,7 @@ func (a *App) connect() (err error) {
 	}
 	a.client, err = client.New(host)
 	if err != nil {
-		return &statusError{125, err}
+		return err
 	}
 	return nil
 }
@@ -126,7 +154,7 @@ func atLeast(n int) cobra.PositionalArgs {
 		if len(args) >= n {
 			return nil
 		}
-		return wrongArguments(cmd, fmt.Sprintf("requires at least %d %s", n, plural("argument", n)))
+		return wrongArguments(cmd, fmt.Sprintf("requires at least %d %s", n, plural("argument", n)), "See")
 	}
 }
 
@@ -136,9 +164,9 @@ func exactly(n int) cobra.PositionalArgs {
 		case len(args) == n:
 			return nil
 		case n == 0:
-			return wrongArguments(cmd, "accepts no arguments")
+			return wrongArguments(cmd, "accepts no arguments", "Run")
 		}
-		return wrongArguments(cmd, fmt.Sprintf("requires %d %s", n, plural("argument", n)))
+		return wrongArguments(cmd, fmt.Sprintf("requires %d %s", n, plural("argument", n)), "Run")
 	}
 }
 
@@ -147,13 +175,13 @@ func atMost(n int) cobra.PositionalArgs {
 		if len(args) <= n {
 			return nil
 		}
-		return wrongArguments(cmd, fmt.Sprintf("requires at most %d %s", n, plural("argument", n)))
+		return wrongArguments(cmd, fmt.Sprintf("requires at most %d %s", n, plural("argument", n)), "Run")
 	}
 }
 
-func wrongArguments(cmd *cobra.Command, what string) error {
+func wrongArguments(cmd *cobra.Command, what, look string) error {
 	path := cmd.CommandPath()
-	return &statusError{1, fmt.Errorf("drydock: '%s' %s\n\nUsage:  %s\n\nRun '%s --help' for more information", path, what, cmd.UseLine(), path)}
+	return &statusError{1, fmt.Errorf("drydock: '%s' %s\n\nUsage:  %s\n\n%s '%s --help' for more information", path, what, cmd.UseLine(), look, path)}
 }
 
 func plural(word string, n int) string {

@@ -45,13 +45,14 @@ func (a *App) runCommand() *cobra.Command {
 // after the start would miss output.
 func (a *App) run(cmd *cobra.Command, o *runOptions, args []string) error {
 	ctx := cmd.Context()
+	if o.detach && len(o.attach) > 0 {
+		return errors.New("conflicting options: cannot specify both --attach and --detach")
+	}
 	request, err := o.request(cmd.Flags(), args)
 	if err != nil {
-		return err
+		return engineFault(cmd, err)
 	}
-	if err := o.streams(request.Config); err != nil {
-		return err
-	}
+	o.streams(o.detach)
 	if request.Tty && request.AttachStdin && !isTerminal(a.In) {
 		return &statusError{1, errors.New("the input device is not a TTY")}
 	}
@@ -62,7 +63,7 @@ func (a *App) run(cmd *cobra.Command, o *runOptions, args []string) error {
 	if err != nil {
 		return engineFault(cmd, err)
 	}
-	if o.detach && len(o.attach) == 0 {
+	if o.detach {
 		if err := a.client.Start(ctx, id, ""); err != nil {
 			return startFault(cmd, err)
 		}
@@ -72,52 +73,29 @@ func (a *App) run(cmd *cobra.Command, o *runOptions, args []string) error {
 	return a.runAttached(ctx, cmd, o, id, request.Config)
 }
 
-// streams decides which streams are attached: those named, or with -d none,
-// or output and, with -i, input.
-func (o *runOptions) streams(c *container.Config) error {
-	for _, name := range o.attach {
-		switch strings.ToLower(name) {
-		case "stdin":
-			c.AttachStdin = true
-		case "stdout":
-			c.AttachStdout = true
-		case "stderr":
-			c.AttachStderr = true
-		default:
-			return invalid(name, "-a, --attach", "valid streams are STDIN, STDOUT and STDERR")
-		}
-	}
-	if len(o.attach) == 0 && !o.detach {
-		c.AttachStdin, c.AttachStdout, c.AttachStderr = o.interactive, true, true
-	}
-	c.StdinOnce = c.OpenStdin && c.AttachStdin
-	return nil
-}
-
 // runAttached is the run of a container whose streams are ours.
 func (a *App) runAttached(ctx context.Context, cmd *cobra.Command, o *runOptions, id string, c *container.Config) error {
+	ctx, stop := a.proxySignals(ctx, id, o.sigProxy && !c.Tty)
+	defer stop()
 	session, err := a.attach(ctx, id, o.detachKeys, c)
 	if err != nil {
 		return engineFault(cmd, err)
 	}
 	defer session.Close()
 	condition := "next-exit"
-	if o.autoRemove {
+	if o.host.AutoRemove {
 		condition = "removed"
 	}
 	exits, err := a.client.Wait(ctx, id, condition)
 	if err != nil {
 		return engineFault(cmd, err)
 	}
-	if o.sigProxy && !c.Tty {
-		defer a.proxySignals(id)()
-	}
-	if err := session.Start(); err != nil {
+	if err := session.Start(ctx); err != nil {
 		return engineFault(cmd, err)
 	}
 	if err := a.client.Start(ctx, id, o.detachKeys); err != nil {
 		session.Restore()
-		if o.autoRemove {
+		if o.host.AutoRemove {
 			<-exits // the engine removes it by itself
 		}
 		return startFault(cmd, err)
@@ -125,23 +103,18 @@ func (a *App) runAttached(ctx context.Context, cmd *cobra.Command, o *runOptions
 	if c.Tty {
 		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), id, rows, columns) })()
 	}
-	return a.outcome(ctx, session, exits, id)
+	err = outcome(session, exits)
+	if errors.Is(err, errLeft) {
+		return nil
+	}
+	return err
 }
 
-// outcome waits for the streams to end, then for the exit status. Streams
-// that end while the container lives were detached.
-func (a *App) outcome(ctx context.Context, session *session, exits <-chan client.Exit, id string) error {
-	session.Wait()
-	session.Restore()
-	select {
-	case exit := <-exits:
-		return exited(exit)
-	default:
-	}
-	if session.detached() {
-		if state, err := a.client.Inspect(ctx, id); err == nil && state.State.Running {
-			return nil
-		}
+// outcome waits for the streams to end, then for the exit status. It is
+// errLeft when the user went away and the container runs on.
+func outcome(session *session, exits <-chan client.Exit) error {
+	if err := session.Wait(); errors.Is(err, errLeft) {
+		return err
 	}
 	return exited(<-exits)
 }
@@ -170,12 +143,4 @@ func startFault(cmd *cobra.Command, err error) error {
 
 func containsAny(text string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
-}
-
-// withTag is the reference as Docker's "Unable to find image" shows it.
-func withTag(ref string) string {
-	if strings.Contains(ref, "@") || strings.LastIndexByte(ref, ':') > strings.LastIndexByte(ref, '/') {
-		return ref
-	}
-	return ref + ":latest"
 }

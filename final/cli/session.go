@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -19,12 +21,16 @@ import (
 type session struct {
 	app     *App
 	conn    *client.Conn
-	input   bool        // our stdin goes there
-	raw     bool        // keys go through unchanged: the far end has the terminal
-	saved   *term.State // of our terminal, while it is raw
-	outDone chan error  // closed when the output has ended
-	ended   atomic.Bool // stdin came to its end by itself
+	input   bool           // our stdin goes there
+	raw     bool           // keys go through unchanged: the far end has the terminal
+	keys    stdio.Detacher // watches for those that leave, where keys go through
+	saved   *term.State    // of our terminal, while it is raw
+	outDone chan error     // told when the output has ended
+	left    atomic.Bool    // by those keys: the process goes on
 }
+
+// errLeft says that the user typed the keys that detach.
+var errLeft = errors.New("read escape sequence")
 
 // attach joins a container's streams before it starts.
 func (a *App) attach(ctx context.Context, id, detachKeys string, c *container.Config) (*session, error) {
@@ -34,21 +40,26 @@ func (a *App) attach(ctx context.Context, id, detachKeys string, c *container.Co
 			streams = append(streams, name)
 		}
 	}
-	conn, err := a.client.Attach(ctx, id, detachKeys, streams...)
-	if err != nil {
-		return nil, err
+	s := &session{app: a, input: c.AttachStdin, raw: c.AttachStdin && c.Tty}
+	return s, s.join(detachKeys, func() (*client.Conn, error) { return a.client.Attach(ctx, id, detachKeys, streams...) })
+}
+
+// join connects s, once it is clear that detachKeys make sense.
+func (s *session) join(detachKeys string, connect func() (*client.Conn, error)) (err error) {
+	s.outDone = make(chan error, 1)
+	if s.keys.Keys = stdio.DefaultKeys; detachKeys != "" {
+		if s.keys.Keys, err = stdio.ParseKeys(detachKeys); err != nil {
+			return fmt.Errorf("invalid detach keys (%s): %w", detachKeys, err)
+		}
 	}
-	return a.session(conn, c.AttachStdin, c.Tty), nil
+	s.conn, err = connect()
+	return err
 }
 
-// session wraps a connection; Start begins the copying.
-func (a *App) session(conn *client.Conn, input, tty bool) *session {
-	return &session{app: a, conn: conn, input: input, raw: tty && input, outDone: make(chan error, 1)}
-}
-
-// Start sets the terminal raw where that is wanted and begins to copy. The
-// goroutine that reads our stdin cannot be ended and ends with the program.
-func (s *session) Start() error {
+// Start sets the terminal raw where that is wanted and begins to copy, until
+// ctx is done. The goroutine that reads our stdin cannot be ended and ends
+// with the program.
+func (s *session) Start(ctx context.Context) error {
 	if s.raw && isTerminal(s.app.In) {
 		saved, err := term.MakeRaw(int(s.app.In.Fd()))
 		if err != nil {
@@ -56,15 +67,47 @@ func (s *session) Start() error {
 		}
 		s.saved = saved
 	}
-	go func() { s.outDone <- s.output() }()
+	context.AfterFunc(ctx, func() { s.conn.Close() })
+	go func() { s.outDone <- s.outcome() }()
 	if s.input {
-		go func() {
-			io.Copy(s.conn.Conn, s.app.In)
-			s.ended.Store(true)
-			s.conn.CloseWrite()
-		}()
+		go s.feed()
 	}
 	return nil
+}
+
+// feed copies our stdin until its end, or until the keys that detach.
+func (s *session) feed() {
+	if !s.raw {
+		io.Copy(s.conn.Conn, s.app.In)
+		s.conn.CloseWrite()
+		return
+	}
+	typed, kept := make([]byte, 4096), make([]byte, 0, 4096)
+	for {
+		n, err := s.app.In.Read(typed)
+		kept, leave := s.keys.Filter(kept[:0], typed[:n])
+		if _, failed := s.conn.Write(kept); failed != nil {
+			return
+		}
+		if leave {
+			s.left.Store(true)
+			s.conn.Close()
+			return
+		}
+		if err != nil {
+			s.conn.CloseWrite()
+			return
+		}
+	}
+}
+
+// outcome is how the output ended.
+func (s *session) outcome() error {
+	err := s.output()
+	if s.left.Load() {
+		return errLeft
+	}
+	return err
 }
 
 // output copies what the process writes, frame by frame where it has no
@@ -77,12 +120,11 @@ func (s *session) output() error {
 	return err
 }
 
-// Wait waits for the end of the output.
-func (s *session) Wait() error { return <-s.outDone }
-
-// detached says whether the streams may have ended because the user typed
-// the detach keys.
-func (s *session) detached() bool { return s.input && !s.ended.Load() }
+// Wait waits for the end of the output and gives the terminal back.
+func (s *session) Wait() error {
+	defer s.Restore()
+	return <-s.outDone
+}
 
 // Restore gives the terminal its old ways back. It may be called twice.
 func (s *session) Restore() {
@@ -138,8 +180,12 @@ var forwarded = []os.Signal{
 }
 
 // proxySignals sends the signals that we get to the container, until the
-// function that it returns is called.
-func (a *App) proxySignals(id string) func() {
+// function that it returns is called. The context that it returns is not done
+// by a SIGTERM: that one is the container's too. Without on it does nothing.
+func (a *App) proxySignals(ctx context.Context, id string, on bool) (context.Context, func()) {
+	if !on {
+		return ctx, func() {}
+	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, forwarded...)
 	done := make(chan struct{})
@@ -149,7 +195,7 @@ func (a *App) proxySignals(id string) func() {
 			a.client.Kill(context.Background(), id, signalName(s))
 		}
 	}()
-	return func() {
+	return context.WithoutCancel(ctx), func() {
 		signal.Stop(signals)
 		close(signals)
 		<-done

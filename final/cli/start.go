@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
@@ -19,13 +20,7 @@ func (a *App) startCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !attach && !interactive {
-				return a.each(args, func(name string) error {
-					err := a.client.Start(cmd.Context(), name, "")
-					if err == nil {
-						fmt.Fprintln(a.Out, name)
-					}
-					return err
-				})
+				return a.startAll(cmd.Context(), args)
 			}
 			if len(args) > 1 {
 				return errors.New("you cannot start and attach multiple containers at once")
@@ -40,6 +35,24 @@ func (a *App) startCommand() *cobra.Command {
 	return cmd
 }
 
+// startAll starts one after another, says at once what fails, and names the
+// failed ones at the end.
+func (a *App) startAll(ctx context.Context, names []string) error {
+	var failed []string
+	for _, name := range names {
+		if err := a.client.Start(ctx, name, ""); err != nil {
+			fmt.Fprintln(a.Err, err)
+			failed = append(failed, name)
+			continue
+		}
+		fmt.Fprintln(a.Out, name)
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("Error: failed to start containers: %s", strings.Join(failed, ", ")) //lint:ignore ST1005 Docker's sentence
+}
+
 // startAttached joins the streams, then starts, then waits.
 func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interactive bool) error {
 	got, err := a.client.Inspect(ctx, ref)
@@ -52,6 +65,8 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 		AttachStderr: true,
 		Tty:          got.Config.Tty,
 	}
+	ctx, stop := a.proxySignals(ctx, got.ID, !streams.Tty)
+	defer stop()
 	session, err := a.attach(ctx, got.ID, detachKeys, streams)
 	if err != nil {
 		return err
@@ -65,10 +80,7 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 	if err != nil {
 		return err
 	}
-	if !streams.Tty {
-		defer a.proxySignals(got.ID)()
-	}
-	if err := session.Start(); err != nil {
+	if err := session.Start(ctx); err != nil {
 		return err
 	}
 	if err := a.client.Start(ctx, got.ID, detachKeys); err != nil {
@@ -77,5 +89,8 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 	if streams.Tty {
 		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), got.ID, rows, columns) })()
 	}
-	return a.outcome(ctx, session, exits, got.ID)
+	if err := outcome(session, exits); !errors.Is(err, errLeft) {
+		return err
+	}
+	return nil
 }
