@@ -73,6 +73,9 @@ func (a *App) saveCommand() *cobra.Command {
 
 // writeWhole writes path, or leaves no half of it behind.
 func writeWhole(path string, from io.Reader) (err error) {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("failed to save image: invalid output path: %w", err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".drydock-save-")
 	if err != nil {
 		return err
@@ -113,7 +116,7 @@ func (a *App) importCommand() *cobra.Command {
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
-					return fmt.Errorf("unable to open the archive: %w", err)
+					return err
 				}
 				defer f.Close()
 				archive = f

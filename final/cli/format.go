@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -38,11 +39,24 @@ var functions = template.FuncMap{
 
 // parseTemplate reads a --format in Docker's words of refusal.
 func parseTemplate(format string) (*template.Template, error) {
+	if format == "json" {
+		format = "{{json .}}"
+	}
 	t, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
 		return nil, &statusError{64, fmt.Errorf("template parsing error: %w", err)}
 	}
 	return t, nil
+}
+
+// printOne prints one object as format asks for, and a new line.
+func (a *App) printOne(format string, object any) error {
+	t, err := parseTemplate(format)
+	if err != nil {
+		return err
+	}
+	defer fmt.Fprintln(a.Out)
+	return t.Execute(a.Out, object)
 }
 
 // A column is one column of a table: its heading, and the field of a row.
@@ -53,58 +67,69 @@ type column struct{ heading, field string }
 type table struct {
 	out     io.Writer
 	format  string
-	columns []column          // of the default
-	names   map[string]string // headings of fields that only templates name
+	columns []column // of the default
+	more    []column // those that only templates name
 }
 
-// Print prints rows; each is a struct or map that templates can take.
-func (t table) Print(rows []any) error {
-	switch {
+// headings is the row above all rows, field by field.
+type headings map[string]string
+
+// Label makes a label's name the heading of its column.
+func (h headings) Label(name string) string { return name }
+
+// print prints rows, which are structs with the fields that the columns name.
+func print[T any](t table, rows []T) error {
+	switch format, aligned := strings.CutPrefix(t.format, "table"); {
 	case t.format == "json":
-		return t.each(rows, "{{json .}}")
-	case t.format != "" && t.format != "table" && !strings.HasPrefix(t.format, "table "):
-		return t.each(rows, t.format)
-	}
-	line := strings.TrimPrefix(strings.TrimPrefix(t.format, "table"), " ")
-	if line == "" {
-		fields := make([]string, len(t.columns))
-		for i, c := range t.columns {
-			fields[i] = "{{." + c.field + "}}"
+		for _, row := range rows {
+			b, err := json.Marshal(row)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(t.out, string(b))
 		}
-		line = strings.Join(fields, "\t")
+		return nil
+	case t.format != "" && !aligned:
+		return printLines(t.out, t.format, rows)
+	default:
+		return printAligned(t, strings.TrimSpace(format), rows)
 	}
-	line = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(line)
+}
+
+// printAligned prints the headings and the rows in columns.
+func printAligned[T any](t table, format string, rows []T) error {
+	if format == "" {
+		var fields []string
+		for _, c := range t.columns {
+			fields = append(fields, "{{."+c.field+"}}")
+		}
+		format = strings.Join(fields, "\t")
+	}
+	above := headings{}
+	for _, c := range append(t.more, t.columns...) {
+		above[c.field] = c.heading
+	}
 	w := tabwriter.NewWriter(t.out, 10, 1, 3, ' ', 0)
-	aligned := t
-	aligned.out = w
-	if err := aligned.each(append([]any{t.headings()}, rows...), line); err != nil {
+	if err := printLines(w, format, []headings{above}); err != nil {
+		return err
+	}
+	if err := printLines(w, format, rows); err != nil {
 		return err
 	}
 	return w.Flush()
 }
 
-// headings is the row above all rows.
-func (t table) headings() map[string]string {
-	row := map[string]string{}
-	for field, heading := range t.names {
-		row[field] = heading
-	}
-	for _, c := range t.columns {
-		row[c.field] = c.heading
-	}
-	return row
-}
-
-func (t table) each(rows []any, format string) error {
-	line, err := parseTemplate(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format))
+func printLines[T any](out io.Writer, format string, rows []T) error {
+	format = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format)
+	line, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
-		return err
+		return fmt.Errorf("failed to parse template: %w", err)
 	}
 	for _, row := range rows {
-		if err := line.Execute(t.out, row); err != nil {
-			return err
+		if err := line.Execute(out, row); err != nil {
+			return fmt.Errorf("failed to execute template: %w", err)
 		}
-		fmt.Fprintln(t.out)
+		fmt.Fprintln(out)
 	}
 	return nil
 }
@@ -120,16 +145,18 @@ func short(id string) string {
 	return id[:min(12, len(id))]
 }
 
-// filters reads repeated "key=value" flags.
-func filters(list []string) (map[string][]string, error) {
-	m := map[string][]string{}
-	for _, text := range list {
-		key, value, has := strings.Cut(text, "=")
+// filters are repeated "key=value" flags.
+type filters map[string][]string
+
+// flag is how -f reads one more of them.
+func (m filters) flag() value {
+	return value{"filter", func(text string) error {
+		key, what, has := strings.Cut(text, "=")
 		if !has {
-			return nil, &statusError{125, fmt.Errorf("invalid argument %q for \"-f, --filter\" flag: invalid filter '%s': must be in the format key=value", text, text)}
+			return errors.New("bad format of filter (expected name=value)")
 		}
 		key = strings.ToLower(strings.TrimSpace(key))
-		m[key] = append(m[key], strings.TrimSpace(value))
-	}
-	return m, nil
+		m[key] = append(m[key], strings.TrimSpace(what))
+		return nil
+	}}
 }

@@ -11,18 +11,14 @@ import (
 
 func (a *App) imagesCommand() *cobra.Command {
 	var all, quiet, noTrunc, digests bool
-	var filterList []string
 	var format string
+	wanted := filters{}
 	cmd := &cobra.Command{
 		Use:                   "images [OPTIONS] [REPOSITORY[:TAG]]",
 		Short:                 "List images",
 		Args:                  atMost(1),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			wanted, err := filters(filterList)
-			if err != nil {
-				return err
-			}
 			if len(args) == 1 {
 				wanted["reference"] = append(wanted["reference"], args[0])
 			}
@@ -30,14 +26,14 @@ func (a *App) imagesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var rows []any
+			var rows []imageRow
 			for _, img := range list {
 				rows = append(rows, imageRows(img, noTrunc, digests)...)
 			}
 			if quiet {
 				format = "{{.ID}}"
 			}
-			return a.imageTable(format, digests).Print(rows)
+			return print(a.imageTable(format, digests), rows)
 		},
 	}
 	f := cmd.Flags()
@@ -45,14 +41,14 @@ func (a *App) imagesCommand() *cobra.Command {
 	f.BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
 	f.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
 	f.BoolVar(&digests, "digests", false, "Show digests")
-	f.StringArrayVarP(&filterList, "filter", "f", nil, "Filter output based on conditions provided")
+	f.VarP(wanted.flag(), "filter", "f", "Filter output based on conditions provided")
 	f.StringVar(&format, "format", "", "Format output using a custom template")
 	return cmd
 }
 
 func (a *App) imageTable(format string, digests bool) table {
 	t := table{out: a.Out, format: format, columns: []column{{"REPOSITORY", "Repository"}, {"TAG", "Tag"}},
-		names: map[string]string{"Digest": "DIGEST", "CreatedAt": "CREATED AT"}}
+		more: []column{{"DIGEST", "Digest"}, {"CREATED AT", "CreatedAt"}, {"CONTAINERS", "Containers"}, {"SHARED SIZE", "SharedSize"}, {"UNIQUE SIZE", "UniqueSize"}}}
 	if digests {
 		t.columns = append(t.columns, column{"DIGEST", "Digest"})
 	}
@@ -60,17 +56,25 @@ func (a *App) imageTable(format string, digests bool) table {
 	return t
 }
 
+// An imageRow is one line of images, as templates see it.
+type imageRow struct {
+	Containers, CreatedAt, CreatedSince, Digest, ID, Repository string
+	SharedSize, Size, Tag, UniqueSize, VirtualSize              string
+}
+
 // imageRows are the lines of one image: one a name, or one without.
-func imageRows(img image.Summary, noTrunc, digests bool) []any {
-	row := func(repository, tag, digest string) any {
+func imageRows(img image.Summary, noTrunc, digests bool) []imageRow {
+	row := func(repository, tag, digest string) imageRow {
 		id := img.ID
 		if !noTrunc {
 			id = short(id)
 		}
-		return map[string]string{
-			"Repository": repository, "Tag": tag, "Digest": digest, "ID": id,
-			"CreatedSince": ago(img.Created), "CreatedAt": time.Unix(img.Created, 0).String(),
-			"Size": units.HumanSizeWithPrecision(float64(img.Size), 3),
+		return imageRow{
+			Repository: repository, Tag: tag, Digest: digest, ID: id,
+			CreatedSince: ago(img.Created), CreatedAt: time.Unix(img.Created, 0).String(),
+			Size:       units.HumanSizeWithPrecision(float64(img.Size), 3),
+			Containers: "N/A", SharedSize: "N/A", UniqueSize: "N/A",
+			VirtualSize: units.HumanSize(float64(img.Size)),
 		}
 	}
 	const none = "<none>"
@@ -79,7 +83,7 @@ func imageRows(img image.Summary, noTrunc, digests bool) []any {
 		repository, digest, _ := strings.Cut(text, "@")
 		digestOf[repository] = digest
 	}
-	var rows []any
+	var rows []imageRow
 	for _, name := range img.RepoTags {
 		i := strings.LastIndexByte(name, ':')
 		if i < 0 || name == "<none>:<none>" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,9 +28,23 @@ func (a *App) inspectCommand() *cobra.Command {
 	return cmd
 }
 
+// inspectOf is inspect below a group, for one kind of object.
+func inspectOf(kind string) func(*App) *cobra.Command {
+	return func(a *App) *cobra.Command {
+		cmd := a.inspectCommand()
+		cmd.Short = "Display detailed information on one or more " + kind + "s"
+		cmd.Flags().Set("type", kind)
+		cmd.Flags().Lookup("type").Hidden = true
+		return cmd
+	}
+}
+
+// An object is something that can be inspected, and where.
+type object struct{ name, path string }
+
 // kinds are the things that can be inspected, in the order in which a name
 // is looked for.
-var kinds = []struct{ name, path string }{
+var kinds = []object{
 	{"container", "/containers/%s/json"},
 	{"image", "/images/%s/json"},
 	{"network", "/networks/%s"},
@@ -37,6 +52,9 @@ var kinds = []struct{ name, path string }{
 }
 
 func (a *App) inspect(ctx context.Context, kind, format string, names []string) error {
+	if kind != "" && !slices.ContainsFunc(kinds, func(k object) bool { return k.name == kind }) {
+		return fmt.Errorf(`unknown type: %q: must be one of "container", "image", "network", "volume"`, kind)
+	}
 	found := []json.RawMessage{}
 	failed := a.each(names, func(name string) error {
 		raw, err := a.find(ctx, kind, name)
@@ -73,7 +91,7 @@ func (a *App) find(ctx context.Context, kind, name string) (json.RawMessage, err
 			return raw, err
 		}
 	}
-	return nil, fmt.Errorf("error: no such object: %s", name)
+	return nil, fmt.Errorf("Error: No such object: %s", name) //lint:ignore ST1005 Docker's sentence
 }
 
 // inspectFormat executes the template on each object; numbers stay as they
@@ -90,10 +108,11 @@ func (a *App) inspectFormat(found []json.RawMessage, format string) error {
 		if err := decoder.Decode(&object); err != nil {
 			return err
 		}
-		if err := t.Option("missingkey=error").Execute(a.Out, object); err != nil {
-			return &statusError{1, fmt.Errorf("template parsing error: %w", err)}
-		}
+		err := t.Option("missingkey=error").Execute(a.Out, object)
 		fmt.Fprintln(a.Out)
+		if err != nil {
+			return fmt.Errorf("template parsing error: %w", err)
+		}
 	}
 	return nil
 }

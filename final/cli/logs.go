@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"net/url"
 
@@ -32,7 +33,7 @@ func (a *App) logsCommand() *cobra.Command {
 				if text != "" {
 					at, err := moment(text)
 					if err != nil {
-						return err
+						return fmt.Errorf("invalid value for %q: %w", name, err)
 					}
 					q.Set(name, at)
 				}

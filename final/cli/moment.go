@@ -20,7 +20,7 @@ func moment(text string) (string, error) {
 			return seconds(t), nil
 		}
 	}
-	return "", fmt.Errorf("invalid value for time %q: seconds since 1970, a date or a duration is expected", text)
+	return "", fmt.Errorf("failed to parse value as time or duration: %q", text)
 }
 
 func seconds(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }

@@ -28,7 +28,7 @@ type createOptions struct {
 	entrypoint, restart               string
 	noHealth                          bool
 	publish, expose                   []string
-	volumes, tmpfs                    []string
+	volumes, tmpfs, devices           []string
 	sysctls, logOptions, storage      []string
 	annotations                       []string
 	securityOptions                   []string
@@ -105,7 +105,7 @@ func (o *createOptions) fileFlags(f *pflag.FlagSet) {
 	f.BoolVar(&h.ReadonlyRootfs, "read-only", false, "Mount the container's root filesystem as read only")
 	f.Var(list(&o.storage), "storage-opt", "Storage driver options for the container")
 	f.Var(one("bytes", &h.ShmSize, units.RAMInBytes), "shm-size", "Size of /dev/shm")
-	f.Var(many("list", &h.Devices, deviceMapping), "device", "Add a host device to the container")
+	f.Var(list(&o.devices), "device", "Add a host device to the container")
 	f.Var(list(&h.DeviceCgroupRules), "device-cgroup-rule", "Add a rule to the cgroup allowed devices list")
 }
 
@@ -174,7 +174,7 @@ func (o *createOptions) request(flags *pflag.FlagSet, args []string) (container.
 	o.host.CapAdd, o.host.CapDrop = capabilities(o.host.CapAdd, o.host.CapDrop)
 	o.host.ContainerIDFile = o.cidfile
 	for _, step := range []func() error{
-		func() error { return lowercase(args[0]) }, o.checkPull, o.setEnv, o.setLabels, o.setSecurity, o.setRestart, o.setHealth, o.setVolumes, o.setPorts,
+		func() error { return lowercase(args[0]) }, o.checkPull, o.setEnv, o.setLabels, o.setSecurity, o.setRestart, o.setHealth, o.setVolumes, o.setDevices, o.setPorts,
 	} {
 		if err := step(); err != nil {
 			return container.CreateRequest{}, err
@@ -278,6 +278,17 @@ func (o *createOptions) setVolumes() error {
 		} else {
 			o.config.Volumes[v] = struct{}{}
 		}
+	}
+	return nil
+}
+
+func (o *createOptions) setDevices() error {
+	for _, text := range o.devices {
+		m, err := deviceMapping(text)
+		if err != nil {
+			return err
+		}
+		o.host.Devices = append(o.host.Devices, m)
 	}
 	return nil
 }

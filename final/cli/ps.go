@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,33 +16,30 @@ import (
 func (a *App) psCommand() *cobra.Command {
 	var all, quiet, noTrunc, latest, size bool
 	var last int
-	var filterList []string
 	var format string
+	wanted := filters{}
 	cmd := &cobra.Command{
 		Use:                   "ps [OPTIONS]",
 		Short:                 "List containers",
 		Args:                  exactly(0),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			wanted, err := filters(filterList)
-			if err != nil {
-				return err
-			}
 			if latest {
 				last = 1
 			}
+			size = size || strings.Contains(format, ".Size")
 			list, err := a.client.List(cmd.Context(), all || last > 0, size, last, wanted)
 			if err != nil {
 				return err
 			}
-			rows := make([]any, len(list))
+			rows := make([]containerRow, len(list))
 			for i, c := range list {
-				rows[i] = containerRow(c, noTrunc)
+				rows[i] = rowOf(c, noTrunc)
 			}
 			if quiet {
 				format = "{{.ID}}"
 			}
-			return a.psTable(format, size).Print(rows)
+			return print(a.psTable(format, size), rows)
 		},
 	}
 	f := cmd.Flags()
@@ -51,7 +49,7 @@ func (a *App) psCommand() *cobra.Command {
 	f.BoolVarP(&latest, "latest", "l", false, "Show the latest created container (includes all states)")
 	f.IntVarP(&last, "last", "n", -1, "Show n last created containers (includes all states)")
 	f.BoolVarP(&size, "size", "s", false, "Display total file sizes")
-	f.StringArrayVarP(&filterList, "filter", "f", nil, "Filter output based on conditions provided")
+	f.VarP(wanted.flag(), "filter", "f", "Filter output based on conditions provided")
 	f.StringVar(&format, "format", "", "Format output using a custom template")
 	return cmd
 }
@@ -61,9 +59,9 @@ func (a *App) psTable(format string, size bool) table {
 	t := table{out: a.Out, format: format, columns: []column{
 		{"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"}, {"CREATED", "RunningFor"},
 		{"STATUS", "Status"}, {"PORTS", "Ports"}, {"NAMES", "Names"},
-	}, names: map[string]string{
-		"CreatedAt": "CREATED AT", "State": "STATE", "Labels": "LABELS", "Mounts": "MOUNTS",
-		"Networks": "NETWORKS", "LocalVolumes": "LOCAL VOLUMES", "Size": "SIZE",
+	}, more: []column{
+		{"CREATED AT", "CreatedAt"}, {"STATE", "State"}, {"LABELS", "Labels"}, {"MOUNTS", "Mounts"},
+		{"NETWORKS", "Networks"}, {"LOCAL VOLUMES", "LocalVolumes"}, {"SIZE", "Size"},
 	}}
 	if size {
 		t.columns = append(t.columns, column{"SIZE", "Size"})
@@ -71,37 +69,56 @@ func (a *App) psTable(format string, size bool) table {
 	return t
 }
 
-// containerRow is one line of ps, as templates see it.
-func containerRow(c container.Summary, noTrunc bool) map[string]string {
-	id, command, image := c.ID, c.Command, c.Image
+// A containerRow is one line of ps, as templates see it.
+type containerRow struct {
+	Command, CreatedAt, ID, Image, Labels, LocalVolumes, Mounts, Names string
+	Networks, Ports, RunningFor, Size, State, Status                   string
+
+	labels map[string]string
+}
+
+// Label is the value of one label.
+func (r containerRow) Label(name string) string { return r.labels[name] }
+
+// rowOf makes a line of what the API says.
+func rowOf(c container.Summary, noTrunc bool) containerRow {
+	r := containerRow{
+		ID: c.ID, Image: c.Image, Command: strconv.Quote(c.Command), RunningFor: ago(c.Created),
+		CreatedAt: time.Unix(c.Created, 0).String(), Status: c.Status, State: string(c.State),
+		Ports: portList(c.Ports), Names: containerNames(c.Names), Labels: labelList(c.Labels), labels: c.Labels,
+		Size: units.HumanSizeWithPrecision(float64(c.SizeRw), 3),
+	}
+	if c.SizeRootFs > 0 {
+		r.Size += " (virtual " + units.HumanSizeWithPrecision(float64(c.SizeRootFs), 3) + ")"
+	}
 	if !noTrunc {
-		id, command = short(id), ellipsis(command, 20)
-		if strings.HasPrefix(image, "sha256:") {
-			image = short(image)
+		r.ID, r.Command = short(c.ID), strconv.Quote(ellipsis(c.Command, 20))
+		if strings.HasPrefix(c.Image, "sha256:") {
+			r.Image = short(c.Image)
 		}
 	}
-	var networks, mounts []string
 	if c.NetworkSettings != nil {
-		networks = slices.Sorted(maps.Keys(c.NetworkSettings.Networks))
+		r.Networks = strings.Join(slices.Sorted(maps.Keys(c.NetworkSettings.Networks)), ",")
 	}
-	local := 0
-	for _, m := range c.Mounts {
-		name := m.Name
-		if name == "" {
-			name = m.Source
+	r.Mounts, r.LocalVolumes = mountNames(c.Mounts, noTrunc)
+	return r
+}
+
+// mountNames lists the mounts, and counts those that are volumes of ours.
+func mountNames(mounts []container.MountPoint, noTrunc bool) (list, local string) {
+	var names []string
+	count := 0
+	for _, m := range mounts {
+		name := orDefault(m.Name, m.Source)
+		if !noTrunc {
+			name = ellipsis(name, 15)
 		}
 		if m.Driver == "local" {
-			local++
+			count++
 		}
-		mounts = append(mounts, name)
+		names = append(names, name)
 	}
-	return map[string]string{
-		"ID": id, "Image": image, "Command": `"` + command + `"`, "RunningFor": ago(c.Created),
-		"CreatedAt": time.Unix(c.Created, 0).String(), "Status": c.Status, "State": string(c.State),
-		"Ports": portList(c.Ports), "Names": containerNames(c.Names), "Labels": labelList(c.Labels),
-		"Networks": strings.Join(networks, ","), "Mounts": strings.Join(mounts, ","), "LocalVolumes": fmt.Sprint(local),
-		"Size": fmt.Sprintf("%s (virtual %s)", units.HumanSize(float64(c.SizeRw)), units.HumanSize(float64(c.SizeRootFs))),
-	}
+	return strings.Join(names, ","), strconv.Itoa(count)
 }
 
 func containerNames(names []string) string {

@@ -179,6 +179,15 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
+func between(low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= low && len(args) <= high {
+			return nil
+		}
+		return wrongArguments(cmd, fmt.Sprintf("requires at least %d and at most %d %s", low, high, plural("argument", high)), "Run")
+	}
+}
+
 func wrongArguments(cmd *cobra.Command, what, look string) error {
 	path := cmd.CommandPath()
 	return &statusError{1, fmt.Errorf("drydock: '%s' %s\n\nUsage:  %s\n\n%s '%s --help' for more information", path, what, cmd.UseLine(), look, path)}

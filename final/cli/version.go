@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -50,18 +51,7 @@ func (a *App) version(ctx context.Context, format string) error {
 		v.Server = &server
 	}
 	if format != "" {
-		if format == "json" {
-			format = "{{json .}}"
-		}
-		t, parseErr := parseTemplate(format)
-		if parseErr != nil {
-			return parseErr
-		}
-		if execErr := t.Execute(a.Out, v); execErr != nil {
-			return execErr
-		}
-		fmt.Fprintln(a.Out)
-		return err
+		return errors.Join(a.printOne(format, v), err)
 	}
 	fmt.Fprintf(a.Out, "Client: Drydock\n Version:           %s\n API version:       %s\n Go version:        %s\n OS/Arch:           %s/%s\n",
 		v.Client.Version, v.Client.APIVersion, v.Client.GoVersion, v.Client.Os, v.Client.Arch)
@@ -85,19 +75,11 @@ func (a *App) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if format == "" {
-				a.printInfo(info)
-				return nil
+			if format != "" {
+				return a.printOne(format, info)
 			}
-			if format == "json" {
-				format = "{{json .}}"
-			}
-			t, err := parseTemplate(format)
-			if err != nil {
-				return err
-			}
-			defer fmt.Fprintln(a.Out)
-			return t.Execute(a.Out, info)
+			a.printInfo(info)
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template")

@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/system"
 
 	"drydock/07-daemon/client"
@@ -49,12 +50,9 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 
 // Images lists images; filters may be nil.
 func (c *Client) Images(ctx context.Context, all bool, filters map[string][]string) ([]image.Summary, error) {
-	q := url.Values{}
+	q := withFilters(filters)
 	if all {
 		q.Set("all", "1")
-	}
-	if len(filters) > 0 {
-		q.Set("filters", client.Filters(filters))
 	}
 	var list []image.Summary
 	err := c.get(ctx, "/images/json", q, &list)
@@ -99,10 +97,35 @@ func (c *Client) Save(ctx context.Context, references []string) (io.ReadCloser, 
 	return c.Stream(ctx, client.Request{Method: http.MethodGet, Path: "/images/get", Query: url.Values{"names": references}})
 }
 
+// Build sends a context and builds it; the stream is like that of Pull. q is
+// that of Docker's POST /build, registries a value of X-Registry-Config.
+func (c *Client) Build(ctx context.Context, tar io.Reader, q url.Values, registries string) (io.ReadCloser, error) {
+	header := http.Header{}
+	if registries != "" {
+		header.Set("X-Registry-Config", registries)
+	}
+	return c.Stream(ctx, client.Request{Method: http.MethodPost, Path: "/build", Query: q, Header: header, Body: tar})
+}
+
 // Tag gives source one more name.
 func (c *Client) Tag(ctx context.Context, source, repository, tag string) error {
 	q := url.Values{"repo": {repository}, "tag": {tag}}
 	return c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/images/" + source + "/tag", Query: q}, nil)
+}
+
+// History tells of what layers an image is made.
+func (c *Client) History(ctx context.Context, reference string) ([]image.HistoryResponseItem, error) {
+	var history []image.HistoryResponseItem
+	err := c.get(ctx, "/images/"+reference+"/history", nil, &history)
+	return history, err
+}
+
+// Login asks whether credentials are right; a registry may answer with a
+// token to keep in place of the password.
+func (c *Client) Login(ctx context.Context, r registry.AuthConfig) (registry.AuthResponse, error) {
+	var answer registry.AuthResponse
+	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/auth", Body: r}, &answer)
+	return answer, err
 }
 
 // RemoveImage takes a name, and with the last one the image, away.
