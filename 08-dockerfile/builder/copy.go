@@ -212,9 +212,9 @@ func (c *copying) find(text string) ([]source, error) {
 
 func (c *copying) missing(text string) error {
 	if c.foreign {
-		return refuse("%s failed: stat %s: file does not exist", c.in.Name, text)
+		return refuse("stat %s: file does not exist", text)
 	}
-	return refuse("%s failed: file not found in build context or excluded by .dockerignore: stat %s: file does not exist", c.in.Name, text)
+	return refuse("file not found in build context or excluded by .dockerignore: stat %s: file does not exist", text)
 }
 
 // hidden says whether .dockerignore hides a name. Something below a hidden
