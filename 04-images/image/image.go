@@ -44,6 +44,10 @@ type Image struct {
 	sizes   []int64 // of each layer, unpacked
 }
 
+// Chains are the names of the image's layers in the store of snapshots, bottom
+// first. Images that share a layer, and all below it, share the name.
+func (i *Image) Chains() []v1.Hash { return slices.Clone(i.content.chains) }
+
 // A Store is a directory that is a valid OCI image layout at every moment.
 // It is safe for concurrent use.
 type Store struct {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -41,6 +42,9 @@ func (s server) inspect(w http.ResponseWriter, r *http.Request) error {
 	answer, err := s.d.Inspect(r.PathValue("name"), Bool(r, "size"))
 	if err != nil {
 		return err
+	}
+	if !AtLeast(r, "1.45") {
+		shortAliases(answer)
 	}
 	return WriteJSON(w, http.StatusOK, legacyInspect(answer))
 }
@@ -90,7 +94,11 @@ func (s server) restart(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s server) kill(w http.ResponseWriter, r *http.Request) error {
-	return done(w, s.d.Kill(r.PathValue("name"), r.URL.Query().Get("signal")))
+	err := s.d.Kill(r.PathValue("name"), r.URL.Query().Get("signal"))
+	if err != nil {
+		err = fmt.Errorf("cannot kill container: %s: %w", r.PathValue("name"), err)
+	}
+	return done(w, err)
 }
 
 func (s server) pause(w http.ResponseWriter, r *http.Request) error {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 )
@@ -30,6 +32,7 @@ type legacySettings struct {
 type legacyConfig struct {
 	*container.Config
 	MacAddress string `json:",omitempty"`
+	OnBuild    []string
 }
 
 // An inspected container is the current answer with the older fields in it.
@@ -43,6 +46,9 @@ type inspected struct {
 // legacyInspect adds what newer versions of the API dropped.
 func legacyInspect(now container.InspectResponse) inspected {
 	old := inspected{InspectResponse: now, Config: legacyConfig{Config: now.Config}}
+	if now.Config != nil {
+		old.Config.OnBuild = now.Config.OnBuild
+	}
 	old.NetworkSettings.NetworkSettings = now.NetworkSettings
 	if now.NetworkSettings == nil {
 		return old
@@ -53,6 +59,19 @@ func legacyInspect(now container.InspectResponse) inspected {
 	}
 	fillLegacy(&old.NetworkSettings, e)
 	return old
+}
+
+// shortAliases adds the short id to the aliases, where it stood before API
+// 1.45: docker-compose 1.29 takes a container for disconnected without it.
+func shortAliases(c container.InspectResponse) {
+	if c.NetworkSettings == nil {
+		return
+	}
+	for name, e := range c.NetworkSettings.Networks {
+		if len(e.DNSNames) > 0 && name != "bridge" {
+			e.Aliases = append(slices.Clone(e.Aliases), c.ID[:12])
+		}
+	}
 }
 
 func fillLegacy(s *legacySettings, e *network.EndpointSettings) {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -24,21 +25,24 @@ func (d *Daemon) wantedNetworks(h *container.HostConfig, n *network.NetworkingCo
 	if h.NetworkMode.IsContainer() {
 		return map[string]*network.EndpointSettings{}, nil
 	}
-	settings := &network.EndpointSettings{}
+	wanted := map[string]*network.EndpointSettings{mode: {}}
 	if n != nil {
 		for name, asked := range n.EndpointsConfig {
-			if name != mode && name != "default" {
-				return nil, invalid("connecting a container to the networks %s and %s at once is not supported", mode, name)
+			if name == "default" {
+				name = mode
+			}
+			if name != mode && !cabled(h) {
+				return nil, invalid("conflicting options: a container of network %s cannot join %s", mode, name)
 			}
 			if asked != nil {
-				settings = asked
+				wanted[name] = asked
 			}
 		}
 	}
 	if d.config.Networks == nil && !h.NetworkMode.IsHost() && !h.NetworkMode.IsNone() {
 		return nil, invalid("network %s not found: this daemon has no networks but none and host", mode)
 	}
-	return map[string]*network.EndpointSettings{mode: settings}, nil
+	return wanted, nil
 }
 
 // cabled says whether the container gets a cable to a bridge.
@@ -52,13 +56,11 @@ func (d *Daemon) connect(r *record, pid int, ports []bridge.Port) ([]bridge.Leas
 		return nil, nil
 	}
 	var leases []bridge.Lease
-	for _, name := range slices.Sorted(maps.Keys(r.Networks)) {
-		e := bridge.Endpoint{ID: r.ID, Ports: ports}
-		if asked := r.Networks[name]; asked != nil {
-			if asked.IPAMConfig != nil {
-				e.IP = asked.IPAMConfig.IPv4Address
-			}
-			e.MAC = net.HardwareAddr(asked.MacAddress).String()
+	for i, name := range order(r) {
+		e := endpoint(r, name)
+		e.Name = "eth" + strconv.Itoa(i)
+		if i == 0 {
+			e.Ports = ports
 		}
 		lease, err := d.config.Networks.Connect(name, namespace.Path(pid, namespace.Net), e)
 		if err != nil {
@@ -69,6 +71,29 @@ func (d *Daemon) connect(r *record, pid int, ports []bridge.Port) ([]bridge.Leas
 		d.tellNetwork(d.networkID(name), name, r.ID, "connect")
 	}
 	return leases, nil
+}
+
+// order is that of a container's networks: the first gives it eth0, the way
+// out and the published ports.
+func order(r *record) []string {
+	first := string(r.HostConfig.NetworkMode)
+	names := slices.Sorted(maps.Keys(r.Networks))
+	if i := slices.Index(names, first); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, first)
+	}
+	return names
+}
+
+// endpoint is what the container asked of a network.
+func endpoint(r *record, name string) bridge.Endpoint {
+	e := bridge.Endpoint{ID: r.ID}
+	if asked := r.Networks[name]; asked != nil {
+		if asked.IPAMConfig != nil {
+			e.IP = asked.IPAMConfig.IPv4Address
+		}
+		e.MAC = net.HardwareAddr(asked.MacAddress).String()
+	}
+	return e
 }
 
 // disconnect forgets leases; what goes wrong is said in the log, since the

@@ -45,6 +45,9 @@ func (d *Daemon) normalize(h *container.HostConfig) {
 	if h.MemorySwappiness != nil && *h.MemorySwappiness == -1 {
 		h.MemorySwappiness = nil
 	}
+	if h.PidsLimit != nil && *h.PidsLimit <= 0 {
+		h.PidsLimit = nil
+	}
 	normalizePaths(h)
 }
 

@@ -160,7 +160,7 @@ func (d *Daemon) Kill(ref, signal string) error {
 	}
 	if !b.status().Alive() {
 		b.mu.Unlock()
-		return conflict("cannot kill container: %s: container %s is not running", ref, b.id)
+		return conflict("container %s is not running", b.id)
 	}
 	stop, _ := stopSignal(b.record.Config.StopSignal)
 	if sig == stop || sig == unix.SIGKILL {

@@ -25,12 +25,15 @@ import (
 // end may want to publish the same port.
 func (d *Daemon) watch(b *box) {
 	b.mu.Lock()
-	s, leases := b.shim, b.record.State.Leases
+	s := b.shim
 	b.mu.Unlock()
 	status, err := s.Wait(d.life)
 	if d.life.Err() != nil {
 		return
 	}
+	b.mu.Lock()
+	leases := b.record.State.Leases // as they are now: it may have joined and left networks
+	b.mu.Unlock()
 	if err != nil {
 		d.log.Error("lost the shim", "container", b.id, "error", err)
 		status = lost(err)

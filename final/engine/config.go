@@ -9,10 +9,10 @@ import (
 	"github.com/moby/moby/api/types/network"
 )
 
-// containerConfig turns the image format's config (chapters 4, 5 and 8) into
+// ContainerConfig turns the image format's config (chapters 4, 5 and 8) into
 // that of Docker's API (chapter 7). What the format allows and the API cannot
 // say, like a port that is no number, is left out.
-func containerConfig(c v1.Config) *container.Config {
+func ContainerConfig(c v1.Config) *container.Config {
 	return &container.Config{
 		Hostname:     c.Hostname,
 		Domainname:   c.Domainname,

@@ -41,7 +41,7 @@ func (s images) Get(ref string) (daemon.Image, error) {
 	if err != nil {
 		return daemon.Image{}, fmt.Errorf("read the config of %s: %w", ref, err)
 	}
-	return daemon.Image{ID: img.ID.String(), Config: containerConfig(file.Config)}, nil
+	return daemon.Image{ID: img.ID.String(), Config: ContainerConfig(file.Config)}, nil
 }
 
 // Unpack makes sure that the tree of image id is there.

@@ -146,10 +146,11 @@ func (e *Engine) warnings() []string {
 }
 
 func (e *Engine) registryConfig() *registry.ServiceConfig {
+	mirrors := append([]string{}, e.config.Mirrors...) // never null
 	c := &registry.ServiceConfig{
 		InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("127.0.0.0/8")},
-		IndexConfigs:          map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: e.config.Mirrors, Secure: true, Official: true}},
-		Mirrors:               e.config.Mirrors,
+		IndexConfigs:          map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: mirrors, Secure: true, Official: true}},
+		Mirrors:               mirrors,
 	}
 	for _, host := range e.config.Insecure {
 		if prefix, err := netip.ParsePrefix(host); err == nil {

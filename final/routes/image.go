@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	types "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
@@ -72,10 +73,12 @@ func listImages(w http.ResponseWriter, r *http.Request, e *engine.Engine) error 
 			return fmt.Errorf("read the config of %s: %w", img.ID, err)
 		}
 		if keep(img, file) {
-			list = append(list, summary(img, file))
+			one := summary(img, file)
+			one.RepoTags = orEmpty(asked(img.Names, filters["reference"]))
+			list = append(list, one)
 		}
 	}
-	return api.WriteJSON(w, http.StatusOK, list)
+	return api.WriteJSON(w, http.StatusOK, sized(r, list))
 }
 
 // inspectImage is `docker image inspect`.
@@ -96,9 +99,7 @@ func inspectImage(w http.ResponseWriter, r *http.Request, e *engine.Engine, name
 		ID:           img.ID.String(),
 		RepoTags:     orEmpty(img.Names),
 		RepoDigests:  orEmpty(img.Digests),
-		Comment:      comment(file),
 		Created:      file.Created.Format(time.RFC3339Nano),
-		Author:       file.Author,
 		Config:       config,
 		Architecture: file.Architecture,
 		Variant:      file.Variant,
@@ -108,9 +109,12 @@ func inspectImage(w http.ResponseWriter, r *http.Request, e *engine.Engine, name
 		GraphDriver:  &storage.DriverData{Name: "overlay2", Data: map[string]string{}},
 		RootFS:       types.RootFS{Type: "layers", Layers: diffIDs(file)},
 		Metadata:     types.Metadata{LastTagTime: img.Tagged},
-	}, DockerVersion: file.DockerVersion}
+	}, Comment: comment(file), Author: file.Author, DockerVersion: file.DockerVersion}
 	if !api.AtLeast(r, "1.44") {
 		answer.VirtualSize = img.Size
+	}
+	if !api.AtLeast(r, "1.45") {
+		answer.ContainerConfig = engine.ContainerConfig(file.Config)
 	}
 	return api.WriteJSON(w, http.StatusOK, answer)
 }
@@ -118,9 +122,12 @@ func inspectImage(w http.ResponseWriter, r *http.Request, e *engine.Engine, name
 // inspected has what API 1.51 still told and moby's types no longer know.
 type inspected struct {
 	types.InspectResponse
-	Parent        string
-	DockerVersion string
-	VirtualSize   int64 `json:",omitempty"`
+	Parent          string
+	Comment         string
+	Author          string
+	DockerVersion   string
+	VirtualSize     int64             `json:",omitempty"`
+	ContainerConfig *container.Config `json:",omitempty"`
 }
 
 // historyOf is `docker history`.
@@ -219,6 +226,23 @@ func summary(img *image.Image, file *engine.ConfigFile) types.Summary {
 		Containers:  -1,
 		Labels:      file.Config.Labels,
 	}
+}
+
+// A sizedSummary has the field that API 1.44 dropped.
+type sizedSummary struct {
+	types.Summary
+	VirtualSize int64
+}
+
+func sized(r *http.Request, list []types.Summary) any {
+	if api.AtLeast(r, "1.44") {
+		return list
+	}
+	old := make([]sizedSummary, len(list))
+	for i, one := range list {
+		old[i] = sizedSummary{one, one.Size}
+	}
+	return old
 }
 
 func orEmpty(list []string) []string {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
+
 	"drydock/04-images/image"
 	"drydock/07-daemon/filter"
 	"drydock/final/engine"
@@ -18,6 +20,11 @@ type keep func(img *image.Image, file *engine.ConfigFile) bool
 func imageFilter(e *engine.Engine, f filter.Args) (keep, error) {
 	if err := f.Only("dangling", "reference", "before", "since", "label", "until"); err != nil {
 		return nil, err
+	}
+	for _, v := range f["dangling"] {
+		if !slices.Contains([]string{"true", "1", "false", "0"}, v) {
+			return nil, errdefs.ErrInvalidArgument.WithMessage("invalid filter 'dangling=[" + v + "]'")
+		}
 	}
 	before, err := created(e, f["before"])
 	if err != nil {
@@ -35,7 +42,7 @@ func imageFilter(e *engine.Engine, f filter.Args) (keep, error) {
 		at := file.Created.Time
 		return f.Any("dangling", func(want string) bool { return truth(want) == (len(img.Names) == 0) }) &&
 			f.Labels("label", file.Config.Labels) &&
-			f.Any("reference", func(pattern string) bool { return matches(img.Names, pattern) }) &&
+			f.Any("reference", func(pattern string) bool { return slices.ContainsFunc(img.Names, matching(pattern)) }) &&
 			(before.IsZero() || at.Before(before)) &&
 			(since.IsZero() || at.After(since)) &&
 			older(at)
@@ -85,21 +92,30 @@ func created(e *engine.Engine, refs []string) (time.Time, error) {
 	return file.Created.Time, nil
 }
 
-// matches compares names with a pattern of path.Match, with the tag or
+// matching compares names with a pattern of path.Match, with the tag or
 // without it.
-func matches(names []string, pattern string) bool {
-	for _, name := range names {
+func matching(pattern string) func(name string) bool {
+	return func(name string) bool {
 		bare := name
 		if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 			bare = name[:i]
 		}
-		for _, candidate := range []string{name, bare} {
-			if ok, _ := path.Match(pattern, candidate); ok || candidate == pattern {
-				return true
-			}
-		}
+		return slices.ContainsFunc([]string{name, bare}, func(candidate string) bool {
+			ok, _ := path.Match(pattern, candidate)
+			return ok || candidate == pattern
+		})
 	}
-	return false
+}
+
+// asked are the names that a list shows: with a filter by name, only those
+// that it lets through.
+func asked(names, patterns []string) []string {
+	if len(patterns) == 0 {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(patterns, func(p string) bool { return matching(p)(name) })
+	})
 }
 
 func truth(text string) bool { return text == "true" || text == "1" }

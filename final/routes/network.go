@@ -1,7 +1,9 @@
 package routes
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -31,6 +33,12 @@ func networks(mux *http.ServeMux, e *engine.Engine) {
 	mux.Handle("DELETE /networks/{name}", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		return removeNetwork(w, r, e)
 	}))
+	mux.Handle("POST /networks/{name}/connect", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return connect(w, r, e)
+	}))
+	mux.Handle("POST /networks/{name}/disconnect", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return disconnect(w, r, e)
+	}))
 	mux.Handle("POST /networks/prune", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		return pruneNetworks(w, r, e)
 	}))
@@ -44,10 +52,16 @@ func listNetworks(w http.ResponseWriter, r *http.Request, e *engine.Engine) erro
 	if err := filters.Only("name", "id", "driver", "label", "scope", "type", "dangling"); err != nil {
 		return err
 	}
-	list := []types.Summary{}
+	for _, kind := range filters["type"] {
+		if kind != "custom" && kind != "builtin" {
+			return errdefs.ErrInvalidArgument.WithMessage("invalid filter: 'type'='" + kind + "'")
+		}
+	}
+	list := []types.Inspect{}
 	for _, n := range e.AllNetworks() {
 		if networkWanted(n, filters) {
-			list = append(list, types.Summary{Network: n.Network})
+			n.Containers = map[string]types.EndpointResource{} // only inspect tells them
+			list = append(list, n)
 		}
 	}
 	return api.WriteJSON(w, http.StatusOK, list)
@@ -66,8 +80,8 @@ func networkWanted(n types.Inspect, f filter.Args) bool {
 }
 
 func createNetwork(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {
-	var request types.CreateRequest
-	if err := api.ReadJSON(r, &request); err != nil {
+	request, err := networkRequest(r)
+	if err != nil {
 		return err
 	}
 	n, err := e.CreateNetwork(request)
@@ -76,6 +90,76 @@ func createNetwork(w http.ResponseWriter, r *http.Request, e *engine.Engine) err
 	}
 	publishNetwork(e, "create", n.ID, n.Name)
 	return api.WriteJSON(w, http.StatusCreated, types.CreateResponse{ID: n.ID})
+}
+
+// networkRequest reads a create request. The API's types refuse a bad subnet
+// while they decode, in words that nobody knows; it is looked at first.
+func networkRequest(r *http.Request) (request types.CreateRequest, err error) {
+	var raw json.RawMessage
+	if err := api.ReadJSON(r, &raw); err != nil {
+		return request, err
+	}
+	var plain struct {
+		IPAM *struct{ Config []struct{ Subnet string } }
+	}
+	if json.Unmarshal(raw, &plain) == nil && plain.IPAM != nil {
+		for _, c := range plain.IPAM.Config {
+			if err := checkSubnet(c.Subnet); err != nil {
+				return request, err
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &request); err != nil {
+		return request, errdefs.ErrInvalidArgument.WithMessage("invalid JSON: " + err.Error())
+	}
+	return request, nil
+}
+
+func checkSubnet(text string) error {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case text == "":
+		return nil
+	case err != nil:
+		return errdefs.ErrInvalidArgument.WithMessage("invalid network config:\ninvalid subnet " + text + ": invalid CIDR block notation")
+	case prefix != prefix.Masked():
+		return errdefs.ErrInvalidArgument.WithMessage("invalid network config:\ninvalid subnet " + text + ": it should be " + prefix.Masked().String())
+	}
+	return nil
+}
+
+// connect is `docker network connect`.
+func connect(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {
+	var request types.ConnectRequest
+	if err := api.ReadJSON(r, &request); err != nil {
+		return err
+	}
+	n, err := e.Network(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	if err := e.Containers.Join(request.Container, n.Name, request.EndpointConfig); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// disconnect is `docker network disconnect`.
+func disconnect(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {
+	var request types.DisconnectRequest
+	if err := api.ReadJSON(r, &request); err != nil {
+		return err
+	}
+	n, err := e.Network(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	if err := e.Containers.Leave(request.Container, n.Name); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
 }
 
 func removeNetwork(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {

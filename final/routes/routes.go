@@ -16,7 +16,7 @@ import (
 func Handler(e *engine.Engine) http.Handler {
 	mux := http.NewServeMux()
 	api.Register(mux, e.Containers)
-	for _, register := range []func(*http.ServeMux, *engine.Engine){system, images, networks, volumes, builds, absent} {
+	for _, register := range []func(*http.ServeMux, *engine.Engine){system, images, trees, networks, volumes, builds, absent} {
 		register(mux, e)
 	}
 	mux.Handle("/", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -29,7 +29,7 @@ func Handler(e *engine.Engine) http.Handler {
 // Docker where it is switched off.
 func absent(mux *http.ServeMux, _ *engine.Engine) {
 	const noSwarm = `This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.`
-	for _, path := range []string{"/swarm", "/nodes", "/nodes/", "/services", "/services/", "/tasks", "/tasks/", "/secrets", "/secrets/", "/configs", "/configs/"} {
+	for _, path := range []string{"/swarm", "/swarm/", "/nodes", "/nodes/", "/services", "/services/", "/tasks", "/tasks/", "/secrets", "/secrets/", "/configs", "/configs/"} {
 		mux.Handle(path, refuse(errdefs.ErrUnavailable.WithMessage(noSwarm)))
 	}
 	const noBuildKit = "this engine builds with its own builder: set DOCKER_BUILDKIT=0"

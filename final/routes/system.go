@@ -25,6 +25,9 @@ func system(mux *http.ServeMux, e *engine.Engine) {
 		}
 		return api.WriteJSON(w, http.StatusOK, info)
 	}))
+	mux.Handle("GET /system/df", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return diskUsage(w, r, e)
+	}))
 	mux.Handle("POST /auth", api.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		return login(w, r, e)
 	}))

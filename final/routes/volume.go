@@ -71,7 +71,7 @@ func createVolume(w http.ResponseWriter, r *http.Request, e *engine.Engine) erro
 		return err
 	}
 	if request.Driver != "" && request.Driver != "local" {
-		return errdefs.ErrNotFound.WithMessage("error looking up volume plugin " + request.Driver + `: plugin "` + request.Driver + `" not found`)
+		return errdefs.ErrNotFound.WithMessage("create " + request.Name + ": error looking up volume plugin " + request.Driver + `: plugin "` + request.Driver + `" not found`)
 	}
 	v, err := e.Volumes.Create(volume.Volume{
 		Name:      request.Name,
