@@ -44,7 +44,7 @@ func (a *App) exec(ctx context.Context, o *execOptions, args []string) error {
 	if o.tty && o.interactive && !isTerminal(a.In) {
 		return &statusError{1, errors.New("the input device is not a TTY")}
 	}
-	env, err := lines(o.envFile, o.env)
+	env, err := lines(o.envFile, o.env, here)
 	if err != nil {
 		return err
 	}

@@ -208,12 +208,12 @@ func (o *createOptions) setPairs() {
 }
 
 func (o *createOptions) setEnv() (err error) {
-	o.config.Env, err = lines(o.envFiles, o.env)
+	o.config.Env, err = lines(o.envFiles, o.env, here)
 	return err
 }
 
 func (o *createOptions) setLabels() error {
-	all, err := lines(o.labelFiles, o.labels)
+	all, err := lines(o.labelFiles, o.labels, bare)
 	o.config.Labels = pairs(all)
 	return err
 }

@@ -53,18 +53,27 @@ func variable(text string) (string, error) {
 	if name == "" {
 		return "", errors.New("invalid environment variable: " + text)
 	}
-	if value, ok := os.LookupEnv(name); !has && ok {
-		return text + "=" + value, nil
+	if line, ok := here(name); !has && ok {
+		return line, nil
 	}
 	return text, nil
 }
 
+// here looks a variable up where the command line runs.
+func here(name string) (line string, ok bool) {
+	value, ok := os.LookupEnv(name)
+	return name + "=" + value, ok
+}
+
+// bare is what a label without a value has.
+func bare(name string) (line string, ok bool) { return name, true }
+
 // lines reads files of variables or labels, then what the flags say, which
-// counts more.
-func lines(files, given []string) ([]string, error) {
+// counts more. alone says what a name without a value means in a file.
+func lines(files, given []string, alone func(string) (string, bool)) ([]string, error) {
 	var all []string
 	for _, name := range files {
-		more, err := linesOf(name)
+		more, err := linesOf(name, alone)
 		if err != nil {
 			return nil, err
 		}
@@ -73,9 +82,8 @@ func lines(files, given []string) ([]string, error) {
 	return append(all, given...), nil
 }
 
-// linesOf reads one such file: a name without "=" has the value that it has
-// here, and is left out when it has none.
-func linesOf(name string) (all []string, err error) {
+// linesOf reads one such file.
+func linesOf(name string, alone func(string) (string, bool)) (all []string, err error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -95,8 +103,8 @@ func linesOf(name string) (all []string, err error) {
 		case has:
 			all = append(all, line)
 		default:
-			if value, ok := os.LookupEnv(key); ok {
-				all = append(all, key+"="+value)
+			if line, ok := alone(key); ok {
+				all = append(all, line)
 			}
 		}
 	}
@@ -186,8 +194,8 @@ func extraHost(text string) (string, error) {
 	return name + ":" + ip, nil
 }
 
-// capabilities writes them as the kernel's headers do. ALL says everything;
-// what is both added and dropped is added.
+// capabilities writes them as the kernel's headers do; what is both added and
+// dropped is added.
 func capabilities(add, drop []string) (added, dropped []string) {
 	added = capabilityNames(add)
 	for _, name := range capabilityNames(drop) {
@@ -201,10 +209,10 @@ func capabilities(add, drop []string) (added, dropped []string) {
 func capabilityNames(list []string) (names []string) {
 	for _, name := range list {
 		name = strings.ToUpper(strings.TrimSpace(name))
-		if name == "ALL" {
-			return []string{name}
+		if name != "ALL" {
+			name = "CAP_" + strings.TrimPrefix(name, "CAP_")
 		}
-		names = append(names, "CAP_"+strings.TrimPrefix(name, "CAP_"))
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
