@@ -58,6 +58,8 @@ func startError(cause error) (code int, err error) {
 	text := cause.Error()
 	program := strings.HasPrefix(text, "exec")
 	switch {
+	case strings.HasPrefix(text, "unable to find "): // a user or a group: Docker looks itself, before its runtime does
+		return 128, cause
 	case program && errors.Is(cause, fs.ErrNotExist):
 		return 127, invalid("%s%s: unknown", initPrefix, text)
 	case program:

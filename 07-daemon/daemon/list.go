@@ -66,6 +66,13 @@ func (d *Daemon) query(o ListOptions) (*query, error) {
 		}
 		q.exited = append(q.exited, code)
 	}
+	for name, known := range knownValues {
+		for _, text := range f[name] {
+			if !slices.Contains(known, text) {
+				return nil, invalid("invalid filter '%s=[%s]'", name, text)
+			}
+		}
+	}
 	for name, at := range map[string]*time.Time{"before": &q.before, "since": &q.since} {
 		for _, ref := range f[name] {
 			b, err := d.find(ref)
@@ -76,6 +83,12 @@ func (d *Daemon) query(o ListOptions) (*query, error) {
 		}
 	}
 	return q, nil
+}
+
+// knownValues are the values of filters that have no others.
+var knownValues = map[string][]string{
+	"health":  {"starting", "healthy", "unhealthy", "none"},
+	"is-task": {"true", "1", "false", "0"},
 }
 
 // match applies the filters to one container.

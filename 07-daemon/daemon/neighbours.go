@@ -35,14 +35,18 @@ func (d *Daemon) neighbours(h *container.HostConfig) (n neighbours, err error) {
 	return n, nil
 }
 
-// checkNeighbours tells at create of containers that do not exist.
+// checkNeighbours tells at create of containers that do not exist. That is no
+// "not found": a client would take it for the image, and pull.
 func (d *Daemon) checkNeighbours(h *container.HostConfig) error {
+	if h.NetworkMode.IsContainer() && h.NetworkMode.ConnectedContainer() == "" {
+		return invalid("invalid network mode: invalid container format container:<name|id>")
+	}
 	for _, ref := range []string{h.NetworkMode.ConnectedContainer(), h.IpcMode.Container(), h.PidMode.Container()} {
 		if ref == "" {
 			continue
 		}
 		if _, err := d.find(ref); err != nil {
-			return err
+			return invalid("%s", err)
 		}
 	}
 	return nil

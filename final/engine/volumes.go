@@ -17,7 +17,7 @@ func (v volumes) Use(want daemon.Volume, container string) (daemon.Volume, error
 		Anonymous: want.Name == "",
 	})
 	if err != nil {
-		return daemon.Volume{}, err
+		return daemon.Volume{}, Classify(err)
 	}
 	made, err = v.Store.Use(made.Name, container)
 	if err != nil {

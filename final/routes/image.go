@@ -109,25 +109,23 @@ func inspectImage(w http.ResponseWriter, r *http.Request, e *engine.Engine, name
 		GraphDriver:  &storage.DriverData{Name: "overlay2", Data: map[string]string{}},
 		RootFS:       types.RootFS{Type: "layers", Layers: diffIDs(file)},
 		Metadata:     types.Metadata{LastTagTime: img.Tagged},
-	}, Comment: comment(file), Author: file.Author, DockerVersion: file.DockerVersion}
+	}, Comment: comment(file), Author: file.Author, DockerVersion: file.DockerVersion, ContainerConfig: engine.ContainerConfig(file.Config)}
 	if !api.AtLeast(r, "1.44") {
 		answer.VirtualSize = img.Size
-	}
-	if !api.AtLeast(r, "1.45") {
-		answer.ContainerConfig = engine.ContainerConfig(file.Config)
 	}
 	return api.WriteJSON(w, http.StatusOK, answer)
 }
 
-// inspected has what API 1.51 still told and moby's types no longer know.
+// inspected has what API 1.51 still told and moby's types no longer know, and
+// ContainerConfig, which docker-compose 1.29 looks for in every version.
 type inspected struct {
 	types.InspectResponse
 	Parent          string
 	Comment         string
 	Author          string
 	DockerVersion   string
-	VirtualSize     int64             `json:",omitempty"`
-	ContainerConfig *container.Config `json:",omitempty"`
+	VirtualSize     int64 `json:",omitempty"`
+	ContainerConfig *container.Config
 }
 
 // historyOf is `docker history`.

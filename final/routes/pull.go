@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -165,7 +167,7 @@ func platformOf(text string) (v1.Platform, error) {
 		return engine.Machine(), nil
 	}
 	p, err := v1.ParsePlatform(text)
-	if err != nil || p.OS == "" {
+	if err != nil || slices.Contains(strings.Split(text, "/"), "") {
 		return v1.Platform{}, errdefs.ErrInvalidArgument.WithMessage(`"` + text + `" is an invalid platform: expected os/architecture[/variant]`)
 	}
 	return *p, nil

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/registry"
 
+	"drydock/05-registry/wire"
 	"drydock/07-daemon/api"
 	"drydock/final/engine"
 )
@@ -58,8 +60,12 @@ func login(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {
 		return err
 	}
 	token, status, err := e.Login(r.Context(), cred)
-	if err != nil {
+	var refused *wire.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
 		return errdefs.ErrUnauthenticated.WithMessage(err.Error())
+	}
+	if err != nil {
+		return err
 	}
 	return api.WriteJSON(w, http.StatusOK, registry.AuthResponse{IdentityToken: token, Status: status})
 }
