@@ -12,6 +12,14 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
+require (
+	github.com/distribution/reference v0.6.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
+
 replace (
 	drydock/01-namespaces => ../01-namespaces
 	drydock/03-overlayfs => ../03-overlayfs

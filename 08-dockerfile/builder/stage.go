@@ -50,10 +50,10 @@ func (s *stage) from(ctx context.Context, d dockerfile.Stage) error {
 	s.announce(d.From)
 	base, err := dockerfile.Expand(d.Base, s.globalEnv, s.file.Escape)
 	if err != nil {
-		return s.at(d.From, err)
+		return s.at(d.From, refusal(err.Error()))
 	}
 	if base == "" {
-		return s.at(d.From, fmt.Errorf("base name (%s) should not be blank", d.Base))
+		return s.at(d.From, refuse("base name (%s) should not be blank", d.Base))
 	}
 	platform, err := s.platform(d.From)
 	if err != nil {
@@ -110,12 +110,15 @@ func (s *stage) stageNamed(name string) (*stage, bool) {
 // platform is what FROM --platform asks for, or the whole build.
 func (s *stage) platform(from dockerfile.Instruction) (v1.Platform, error) {
 	text, err := dockerfile.Expand(from.Flag("platform"), s.globalEnv, s.file.Escape)
-	if err != nil || text == "" {
-		return s.target(), err
+	if err != nil {
+		return v1.Platform{}, refusal(err.Error())
+	}
+	if text == "" {
+		return s.target(), nil
 	}
 	p, err := v1.ParsePlatform(text)
 	if err != nil || p.Architecture == "" {
-		return v1.Platform{}, fmt.Errorf("%q is no platform: expected os/architecture[/variant]", text)
+		return v1.Platform{}, refuse("%q is no platform: expected os/architecture[/variant]", text)
 	}
 	return *p, nil
 }

@@ -13,7 +13,9 @@ import (
 )
 
 // A List is the patterns of one file. The zero value excludes nothing.
-type List struct{ matcher *patternmatcher.PatternMatcher }
+type List struct {
+	matcher *patternmatcher.PatternMatcher
+}
 
 // invalid reads as a sentence and is fs.ErrInvalid to errors.Is.
 type invalid string

@@ -1,0 +1,2 @@
+FROM x
+ARG =1

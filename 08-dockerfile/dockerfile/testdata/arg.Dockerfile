@@ -1,0 +1,5 @@
+ARG V=1
+ARG W X="y z"
+FROM alpine:$V
+ARG V
+ARG A=b C

@@ -1,0 +1,11 @@
+# a comment
+  # one more
+FROM alpine
+# between
+RUN a && \
+  # inside
+   b && \
+
+   c
+   # after
+RUN d # no comment

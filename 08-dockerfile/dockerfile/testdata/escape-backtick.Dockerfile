@@ -1,0 +1,5 @@
+# escape=`
+FROM windows
+RUN dir c:\ `
+  d:\
+COPY a` b c:\\

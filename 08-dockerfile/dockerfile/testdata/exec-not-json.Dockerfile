@@ -1,0 +1,4 @@
+FROM alpine
+RUN [ -f /x ] && y
+CMD ['a', 'b']
+ENTRYPOINT ["a"

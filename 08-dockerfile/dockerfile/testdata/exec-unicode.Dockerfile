@@ -1,0 +1,2 @@
+FROM alpine
+CMD ["\u00e9", "ü", "a\"b"]

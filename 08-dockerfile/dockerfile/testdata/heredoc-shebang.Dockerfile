@@ -1,0 +1,5 @@
+FROM alpine
+RUN <<EOF
+#!/bin/python
+print(1)
+EOF

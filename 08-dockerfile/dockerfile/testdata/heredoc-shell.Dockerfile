@@ -1,0 +1,6 @@
+FROM alpine
+RUN cat <<EOF > /x && python3 - <<PY
+a
+EOF
+b
+PY

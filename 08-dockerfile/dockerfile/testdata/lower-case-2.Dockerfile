@@ -1,0 +1,4 @@
+from alpine AS Build
+run echo hi
+copy a b
+cmd ["x"]

@@ -1,0 +1,3 @@
+from alpine as Build
+run echo hi
+copy --FROM=x a b

@@ -1,0 +1,3 @@
+FROM alpine
+ONBUILD COPY --chown=1 . /x
+ONBUILD RUN ["a"]

@@ -1,0 +1,4 @@
+FROM alpine
+RUN echo "äöü 漢字"
+LABEL ä=ö
+COPY ü ß/
