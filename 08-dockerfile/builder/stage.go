@@ -21,7 +21,6 @@ type stage struct {
 	index  int
 	image  *image.Image // nil: nothing yet, FROM scratch
 	config v1.ConfigFile
-	shell  []string
 	cmdSet bool              // by this stage, so that ENTRYPOINT leaves it
 	args   map[string]string // ARGs of this stage that have a value
 	named  []string          // their names, in order
@@ -84,7 +83,7 @@ func (s *stage) base(ctx context.Context, ref string, platform v1.Platform) (err
 		return fmt.Errorf("read the config of %s: %w", ref, err)
 	}
 	s.config = *file.DeepCopy()
-	s.config.Created, s.config.Container, s.config.DockerVersion = v1.Time{}, "", ""
+	s.config.Created, s.config.Container = v1.Time{}, ""
 	return nil
 }
 
