@@ -67,7 +67,7 @@ func (s *Sandbox) enter(pid, target int, root lookup, stdio Stdio) error {
 		way.Push(func() { unix.Close(pty.theirs) })
 		in.fds[ownConsole] = pty.theirs
 	}
-	if err := s.prepare(p.enterCalls(as, otherUser(pid)), nil, in); err != nil {
+	if err := s.prepare(p.enterCalls(as, otherUser(pid)), in); err != nil {
 		return err
 	}
 	if err := s.clone(0, in); err != nil {

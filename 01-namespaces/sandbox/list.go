@@ -23,18 +23,20 @@ type list struct {
 	fds     map[Inherited]int
 }
 
-// spare is the room that a list keeps for steps that are not known yet, and
-// for their strings (a PATH looked up, a home directory, group numbers).
+// spare is the room that a list keeps for what Release adds: at most 16
+// limits, 41 capabilities and some forty calls more, and strings that are not
+// known yet (a program's path, a home directory, group numbers).
 const (
-	spareSteps = 64
+	spareSteps = 192
 	spareBytes = 512 << 10
 )
 
-// newList maps memory for calls and for what Release will add. The pages cost
-// nothing until they are touched. See mmap(2).
-func newList(calls []Call, fds map[Inherited]int) (*list, error) {
+// newList maps memory for calls, and for those that will turn the child into
+// p. The pages cost nothing until they are touched. See mmap(2).
+func newList(calls []Call, p Process, fds map[Inherited]int) (*list, error) {
 	room := len(calls) + spareSteps
 	size := int(headSize) + room*int(stepSize) + spareBytes
+	size += footprint(Call{Args: []any{p.Args, p.Env, p.Seccomp}})
 	for _, c := range calls {
 		size += footprint(c)
 	}

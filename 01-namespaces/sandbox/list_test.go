@@ -16,7 +16,7 @@ import (
 // made is a list of these calls, in memory.
 func made(t *testing.T, calls ...Call) *list {
 	t.Helper()
-	l, err := newList(calls, map[Inherited]int{control: 9, stdin: 5})
+	l, err := newList(calls, Process{}, map[Inherited]int{control: 9, stdin: 5})
 	require.NoError(t, err)
 	t.Cleanup(l.close)
 	require.NoError(t, l.add(calls))

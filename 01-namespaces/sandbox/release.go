@@ -97,8 +97,7 @@ func (s *Sandbox) openTerminal(root lookup) (*pty, error) {
 // finish writes the rest of the list, opens the gate and waits until the
 // program runs.
 func (s *Sandbox) finish(calls []Call, fd int) error {
-	s.calls = append(s.calls, calls...)
-	if err := s.list.add(calls); err != nil {
+	if err := s.add(calls); err != nil {
 		return err
 	}
 	if err := s.open(fd); err != nil {
@@ -150,10 +149,14 @@ func (s *Sandbox) hear() (r report, ok bool, err error) {
 // explain puts a report in words: what was tried on what, and the cause. See
 // errno(3).
 func (s *Sandbox) explain(r report) error {
-	if r.call >= uint64(len(s.calls)) {
-		return fmt.Errorf("process %d reports call %d, which it does not have", s.pid, r.call)
+	n := r.call
+	for _, calls := range s.calls {
+		if n < uint64(len(calls)) {
+			return fmt.Errorf("%s: %w", calls[n], unix.Errno(r.errno))
+		}
+		n -= uint64(len(calls))
 	}
-	return fmt.Errorf("%s: %w", s.calls[r.call], unix.Errno(r.errno))
+	return fmt.Errorf("process %d reports call %d, which it does not have", s.pid, r.call)
 }
 
 // letGo frees what was needed only to be born. See close(2).
@@ -165,6 +168,7 @@ func (s *Sandbox) letGo() {
 	if s.list != nil {
 		s.list.close()
 	}
+	s.calls = nil
 }
 
 // kinds of namespace that Enter joins at once, besides PID and User.

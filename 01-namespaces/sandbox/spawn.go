@@ -18,7 +18,7 @@ import (
 // A Sandbox is a process in its box: first waiting, after Release running.
 type Sandbox struct {
 	spec     Spec
-	calls    []Call // in the order of the list, for the words of an error
+	calls    [][]Call // in the order of the list, for the words of an error
 	list     *list
 	pid      int
 	pidfd    int
@@ -57,7 +57,7 @@ func Spawn(spec Spec, stdio Stdio) (box *Sandbox, err error) {
 			box = nil
 		}
 	}()
-	if err := box.prepare(calls, spec.afterGate(spec.Process.unresolved()), in); err != nil {
+	if err := box.prepare(calls, in); err != nil {
 		return box, err
 	}
 	kinds := spec.New &^ namespace.Cgroup // that one is unshared after the join
@@ -67,12 +67,17 @@ func Spawn(spec Spec, stdio Stdio) (box *Sandbox, err error) {
 	return box, box.settle()
 }
 
-// prepare writes the list; more is what will be added later.
-func (s *Sandbox) prepare(calls, more []Call, in *inheritance) (err error) {
-	if s.list, err = newList(join(calls, more), in.fds); err != nil {
+// prepare writes the list, as far as it is known.
+func (s *Sandbox) prepare(calls []Call, in *inheritance) (err error) {
+	if s.list, err = newList(calls, s.spec.Process, in.fds); err != nil {
 		return err
 	}
-	s.calls = calls
+	return s.add(calls)
+}
+
+// add writes more of the list.
+func (s *Sandbox) add(calls []Call) error {
+	s.calls = append(s.calls, calls)
 	return s.list.add(calls)
 }
 

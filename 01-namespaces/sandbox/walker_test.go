@@ -18,7 +18,7 @@ func perform(t *testing.T, calls ...Call) report {
 	require.NoError(t, err)
 	box := &Sandbox{pidfd: -1, control: in.ours}
 	defer box.Close()
-	require.NoError(t, box.prepare(calls, nil, in))
+	require.NoError(t, box.prepare(calls, in))
 	require.NoError(t, box.clone(0, in))
 	way.Run()
 	r, ok, err := box.hear()

@@ -63,7 +63,12 @@ func (d *Daemon) launch(b *box) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closeAll(held) // the shim has its own by then
+	defer closeAll(held)                                  // the shim has its own by then
+	s, err := d.config.Shim.Launch(r.ID, d.shimDir(r.ID)) // it starts up beside what follows
+	if err != nil {
+		return err
+	}
+	way.Push(func() { s.Kill() })
 	bundle, err := d.bundle(r)
 	if err != nil {
 		return err
@@ -72,12 +77,10 @@ func (d *Daemon) launch(b *box) (err error) {
 	if err != nil {
 		return err
 	}
-	way.Push(func() { group.Delete() })
-	s, err := d.config.Shim.Start(bundle, held)
-	if err != nil {
+	way.Push(func() { s.Kill(); group.Delete() }) // who is in the group goes first
+	if err := s.Spawn(bundle, held); err != nil {
 		return &programError{err}
 	}
-	way.Push(func() { s.Kill() })
 	leases, err := d.connect(r, s.Pid(), ports)
 	if err != nil {
 		return err

@@ -86,34 +86,35 @@ func reopen(memory *os.File) (*os.File, error) {
 // Close forgets the program. Shims that run keep it.
 func (b *Binary) Close() error { return errors.Join(b.program.Close(), b.null.Close()) }
 
-// Start executes a shim and lets it Spawn; it returns once the child exists
-// and has its namespaces. hold are kept open as long as the container lives
-// (published host ports).
+// Start is Launch and Spawn in one.
 func (b *Binary) Start(bundle Bundle, hold []*os.File) (*Shim, error) {
-	if err := os.MkdirAll(bundle.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of the shim: %w", err)
-	}
-	control, pid, err := b.launch(bundle.ID)
+	s, err := b.Launch(bundle.ID, bundle.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("execute the shim of %s: %w", bundle.ID, err)
-	}
-	s := newShim(bundle.Dir, control)
-	s.monitor = pid
-	r, err := s.born(bundle, hold)
-	if err != nil {
-		control.close()
-		s.reap()
 		return nil, err
 	}
-	s.pid = r.Status.Pid
+	return s, s.Spawn(bundle, hold)
+}
+
+// Launch executes a shim that knows of no container yet. It starts up while
+// the caller prepares the bundle, and waits for Spawn, or for Kill.
+func (b *Binary) Launch(id, dir string) (*Shim, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the shim: %w", err)
+	}
+	control, pid, err := b.execute(id)
+	if err != nil {
+		return nil, fmt.Errorf("execute the shim of %s: %w", id, err)
+	}
+	s := newShim(dir, control)
+	s.monitor = pid
 	return s, nil
 }
 
-// launch executes the program with one end of a socket pair as descriptor 3.
+// execute executes the program with one end of a socket pair as descriptor 3.
 // A session of its own keeps the signals of the daemon's terminal away from
 // it. ForkExec shares the memory until the exec, like vfork(2): it costs the
 // same in a daemon of any size.
-func (b *Binary) launch(id string) (control wire, pid int, err error) {
+func (b *Binary) execute(id string) (control wire, pid int, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return wire{}, 0, err

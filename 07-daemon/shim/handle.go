@@ -33,7 +33,21 @@ func newShim(dir string, control wire) *Shim {
 	return &Shim{dir: dir, control: control, ended: make(chan struct{}), gone: make(chan struct{})}
 }
 
-// born sends the bundle and waits until the child exists.
+// Spawn sends the bundle of the directory that the shim was launched for, and
+// returns once the child exists and has its namespaces; after an error the
+// shim is gone. hold are kept open as long as the container lives (published
+// host ports).
+func (s *Shim) Spawn(bundle Bundle, hold []*os.File) error {
+	r, err := s.born(bundle, hold)
+	if err != nil {
+		s.finish(err)
+		return err
+	}
+	s.pid = r.Status.Pid
+	return nil
+}
+
+// born tells the bundle and hears the reply.
 func (s *Shim) born(bundle Bundle, hold []*os.File) (reply, error) {
 	var r reply
 	if err := s.control.send(bundle, hold...); err != nil {
