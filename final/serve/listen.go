@@ -38,9 +38,8 @@ func splitHost(host string) (network, address string, err error) {
 func (o Options) listen() (sockets []net.Listener, err error) {
 	defer func() {
 		if err != nil {
-			for _, l := range sockets {
-				l.Close()
-			}
+			closeAll(sockets)
+			sockets = nil
 		}
 	}()
 	for _, host := range o.Hosts {
@@ -79,26 +78,31 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 		return nil, err
 	}
 	if err := os.Chmod(path, 0o660); err != nil {
-		return l, errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
-	if gid, ok := groupID(o.Group); ok {
-		err = os.Chown(path, 0, gid)
+	if err := own(path, o.Group); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	return l, err
+	return l, nil
 }
 
-// groupID finds the socket's group; one that does not exist leaves the socket
-// to root's group.
-func groupID(name string) (int, bool) {
-	if gid, err := strconv.Atoi(name); err == nil {
-		return gid, true
-	}
-	g, err := user.LookupGroup(name)
+// own gives the socket to a group. Docker's default one may be missing: then
+// the socket stays with root's.
+func own(path, group string) error {
+	gid, err := strconv.Atoi(group)
 	if err != nil {
-		return 0, false
+		g, err := user.LookupGroup(group)
+		if err != nil && (group == defaultGroup || group == "") {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("give %s to its group: %w", path, err)
+		}
+		if gid, err = strconv.Atoi(g.Gid); err != nil {
+			return fmt.Errorf("give %s to group %s: %w", path, group, err)
+		}
 	}
-	gid, err := strconv.Atoi(g.Gid)
-	return gid, err == nil
+	return os.Chown(path, 0, gid)
 }
 
 // listenTCP binds address. Without client certificates that is root for

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ type Options struct {
 	ConfigFile string `json:"-"`
 	Version    bool   `json:"-"`
 }
+
+// defaultGroup may open the socket.
+const defaultGroup = "docker"
 
 // singular maps a flag to the name that the file uses for its list.
 var singular = map[string]string{
@@ -76,12 +80,12 @@ func Parse(args []string) (Options, error) {
 // flags declares dockerd's flags on o.
 func (o *Options) flags() *pflag.FlagSet {
 	f := pflag.NewFlagSet("drydockd", pflag.ContinueOnError)
-	f.SortFlags = true
+	f.SetOutput(os.Stdout) // --help is what was asked for
 	f.StringArrayVarP(&o.Hosts, "host", "H", nil, "Daemon socket(s) to connect to: unix://PATH or tcp://ADDRESS:PORT (default unix:///run/drydock.sock)")
 	f.StringVar(&o.DataRoot, "data-root", "/var/lib/drydock", "Root directory of persistent state")
 	f.StringVar(&o.ExecRoot, "exec-root", "/run/drydock", "Root directory for execution state files")
 	f.StringVarP(&o.Pidfile, "pidfile", "p", "", "Path to use for daemon PID file (default EXEC-ROOT/drydockd.pid)")
-	f.StringVarP(&o.Group, "group", "G", "docker", "Group for the unix socket")
+	f.StringVarP(&o.Group, "group", "G", defaultGroup, "Group for the unix socket")
 	f.StringVar(&o.ConfigFile, "config-file", "/etc/drydock/daemon.json", "Daemon configuration file")
 	f.StringVarP(&o.LogLevel, "log-level", "l", "info", `Set the logging level ("debug"|"info"|"warn"|"error"|"fatal")`)
 	f.BoolVarP(&o.Debug, "debug", "D", false, "Enable debug mode")
@@ -125,21 +129,19 @@ func (o *Options) merge(b []byte, flags *pflag.FlagSet) error {
 	if err := json.Unmarshal(b, &given); err != nil {
 		return err
 	}
+	if names := unknown(given, flags); len(names) > 0 {
+		return fmt.Errorf("the following directives don't match any configuration option: %s", strings.Join(names, ", "))
+	}
 	if twice := conflicts(given, flags); len(twice) > 0 {
 		return fmt.Errorf("the following directives are specified both as a flag and in the configuration file: %s", strings.Join(twice, ", "))
-	}
-	if unknown := unknown(given, flags); len(unknown) > 0 {
-		return fmt.Errorf("the following directives don't match any configuration option: %s", strings.Join(unknown, ", "))
 	}
 	return json.Unmarshal(b, o)
 }
 
+// conflicts are the directives that a flag has given too.
 func conflicts(given map[string]json.RawMessage, flags *pflag.FlagSet) (twice []string) {
 	flags.Visit(func(f *pflag.Flag) {
-		name := f.Name
-		if plural, ok := singular[name]; ok {
-			name = plural
-		}
+		name := directive(f.Name)
 		if raw, ok := given[name]; ok {
 			twice = append(twice, fmt.Sprintf("%s: (from flag: %s, from file: %s)", name, f.Value, raw))
 		}
@@ -147,21 +149,25 @@ func conflicts(given map[string]json.RawMessage, flags *pflag.FlagSet) (twice []
 	return twice
 }
 
-func unknown(given map[string]json.RawMessage, flags *pflag.FlagSet) (unknown []string) {
+// unknown are the directives that no flag stands for.
+func unknown(given map[string]json.RawMessage, flags *pflag.FlagSet) (names []string) {
+	known := map[string]bool{}
+	flags.VisitAll(func(f *pflag.Flag) { known[directive(f.Name)] = f.Name != "config-file" && f.Name != "version" })
 	for name := range given {
-		known := flags.Lookup(name) != nil && name != "config-file" && name != "version"
-		for flag, plural := range singular {
-			known = (known && name != flag) || name == plural
-			if name == plural {
-				break
-			}
-		}
-		if !known {
-			unknown = append(unknown, name)
+		if !known[name] {
+			names = append(names, name)
 		}
 	}
-	slices.Sort(unknown)
-	return unknown
+	slices.Sort(names)
+	return names
+}
+
+// directive is what the file calls the flag of that name.
+func directive(flag string) string {
+	if plural, ok := singular[flag]; ok {
+		return plural
+	}
+	return flag
 }
 
 // check refuses values that could only fail later.
@@ -178,10 +184,10 @@ func (o *Options) check() error {
 		}
 	}
 	for _, dir := range []*string{&o.DataRoot, &o.ExecRoot} {
-		if !strings.HasPrefix(*dir, "/") {
+		if !filepath.IsAbs(*dir) {
 			return fmt.Errorf("%s is not an absolute path", *dir)
 		}
-		*dir = strings.TrimRight(*dir, "/")
+		*dir = filepath.Clean(*dir)
 	}
 	for _, host := range o.Hosts {
 		if _, _, err := splitHost(host); err != nil {

@@ -52,7 +52,8 @@ func (o Options) Run() (err error) {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	server := &http.Server{Handler: routes.Handler(e), ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	failed := serveAll(server, sockets)
+	failed, wait := serveAll(server, sockets)
+	defer wait()
 	slog.Info("Daemon has completed initialization", "version", engine.Version, "containers", e.Containers.Counts().All)
 	for _, host := range o.Hosts {
 		slog.Info("API listen on " + host)
@@ -111,16 +112,13 @@ func loadBase(e *engine.Engine) error {
 func (o Options) shut(server *http.Server, e *engine.Engine) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	closed := make(chan error, 1)
-	go func() { closed <- e.Close(ctx) }() // ends attached streams and waits by ending containers
-	err := <-closed
-	server.Close()
-	return err
+	err := e.Close(ctx) // ends attached streams and waits by ending containers
+	return errors.Join(err, server.Close())
 }
 
-// serveAll serves each socket until server is closed; a socket that fails is
-// told once.
-func serveAll(server *http.Server, sockets []net.Listener) <-chan error {
+// serveAll serves each socket until server is closed, which wait waits for; a
+// socket that fails before is told.
+func serveAll(server *http.Server, sockets []net.Listener) (failures <-chan error, wait func()) {
 	failed := make(chan error, len(sockets))
 	var running sync.WaitGroup
 	for _, l := range sockets {
@@ -130,7 +128,7 @@ func serveAll(server *http.Server, sockets []net.Listener) <-chan error {
 			}
 		})
 	}
-	return failed
+	return failed, running.Wait
 }
 
 // claim writes the pid file and makes sure that no other daemon works on the
