@@ -30,14 +30,6 @@ type copying struct {
 	archives bool   // ADD unpacks them
 }
 
-// A source is one file or directory to copy, or text of a heredoc.
-type source struct {
-	name string // without links
-	base string // its last part, as it was written
-	dir  bool
-	text *dockerfile.Heredoc
-}
-
 // copy is COPY and ADD: a tar is written while chapter 4 lays it out.
 func (s *stage) copy(ctx context.Context, in dockerfile.Instruction, step image.Step) error {
 	c := &copying{stage: s, in: in, from: s.context, archives: in.Name == "ADD"}
@@ -172,123 +164,6 @@ func (c *copying) destination(text string) error {
 	return nil
 }
 
-// find answers what a source names: one thing, or all that match a pattern.
-func (c *copying) find(text string) ([]source, error) {
-	if dockerfile.IsHeredoc(text) {
-		return c.heredoc(text)
-	}
-	if c.archives && (strings.Contains(text, "://") || strings.HasPrefix(text, "git@")) {
-		return nil, c.absent(c.in, "sources on the network ("+text+")")
-	}
-	if clean := path.Clean(text); !c.foreign && (clean == ".." || strings.HasPrefix(clean, "../")) {
-		return nil, refuse("forbidden path outside the build context: %s ()", text)
-	}
-	names := []string{path.Clean("/" + text)[1:]}
-	if strings.ContainsAny(text, `*?[\`) {
-		var err error
-		if names, err = c.matches(names[0]); err != nil {
-			return nil, err
-		}
-	}
-	var found []source
-	for _, name := range names {
-		at, err := c.from.resolve(name)
-		if err != nil {
-			return nil, err
-		}
-		hidden, err := c.hidden(name, at)
-		if err != nil {
-			return nil, err
-		}
-		if at.there && !hidden {
-			found = append(found, source{name: at.name, base: path.Base(name), dir: at.is(unix.S_IFDIR)})
-		}
-	}
-	if len(found) == 0 {
-		return nil, c.missing(text)
-	}
-	return found, nil
-}
-
-func (c *copying) missing(text string) error {
-	if c.foreign {
-		return refuse("stat %s: file does not exist", text)
-	}
-	return refuse("file not found in build context or excluded by .dockerignore: stat %s: file does not exist", text)
-}
-
-// hidden says whether .dockerignore hides a name. Something below a hidden
-// directory may still be wanted.
-func (c *copying) hidden(name string, at place) (bool, error) {
-	if c.foreign {
-		return false, nil
-	}
-	out, err := c.ignored.Excludes(name)
-	return out && (c.ignored.Prunes() || !at.is(unix.S_IFDIR)), err
-}
-
-// matches are the names that a pattern means, sorted: part by part, since a
-// directory in front of it may be a link.
-func (c *copying) matches(pattern string) ([]string, error) {
-	names := []string{""}
-	for _, part := range parts(pattern) {
-		var next []string
-		for _, dir := range names {
-			found, err := c.matchIn(dir, part)
-			if err != nil {
-				return nil, err
-			}
-			next = append(next, found...)
-		}
-		names = next
-	}
-	return names, nil
-}
-
-// matchIn are the names in one directory that match.
-func (c *copying) matchIn(dir, part string) (found []string, err error) {
-	if _, err := path.Match(part, ""); err != nil {
-		return nil, refuse("the pattern %s is malformed", part)
-	}
-	root, err := c.from.dir(dir)
-	if err != nil {
-		return nil, nil // no directory: nothing in it matches
-	}
-	defer root.Close()
-	f, err := root.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(-1)
-	slices.Sort(names)
-	for _, name := range names {
-		if ok, _ := path.Match(part, name); ok {
-			found = append(found, path.Join(dir, name))
-		}
-	}
-	return found, err
-}
-
-// heredoc is a source whose text stands in the Dockerfile.
-func (c *copying) heredoc(word string) ([]source, error) {
-	for i, h := range c.in.Heredocs {
-		if !strings.HasSuffix(strings.NewReplacer(`"`, "", `'`, "", `\`, "").Replace(word), h.Name) {
-			continue
-		}
-		text := h.Text()
-		if h.Expand {
-			var err error
-			if text, err = dockerfile.ExpandText(text, c.env, c.file.Escape); err != nil {
-				return nil, refusal(err.Error())
-			}
-		}
-		c.in.Heredocs[i].Content, c.in.Heredocs[i].Chomp = text, false
-		return []source{{base: h.Name, text: &c.in.Heredocs[i]}}, nil
-	}
-	return nil, refuse("the text of %s is missing", word)
-}
-
 // write writes the layer.
 func (c *copying) write(p *packer) error {
 	if err := c.dress(p); err != nil {
@@ -390,38 +265,4 @@ func (c *copying) inline(p *packer, src source, dest string) error {
 	}
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: dest, Mode: 0o644, ModTime: time.Now(), Size: int64(len(src.text.Content))}
 	return p.content(h, strings.NewReader(src.text.Content))
-}
-
-// workdir makes the directory if it is missing; then it is a layer.
-func (s *stage) workdir(ctx context.Context, in dockerfile.Instruction, step image.Step) error {
-	if err := s.change(in); err != nil {
-		return err
-	}
-	chain, err := s.chain(ctx)
-	if err != nil {
-		return err
-	}
-	below, err := s.view(chain)
-	if err != nil {
-		return err
-	}
-	defer below.close()
-	at, err := below.resolve(s.config.Config.WorkingDir)
-	if err != nil {
-		return err
-	}
-	if at.is(unix.S_IFDIR) || at.name == "" {
-		return s.append(ctx, step)
-	}
-	if at.there {
-		return refuse("cannot make the directory /%s: it is there and is no directory", at.name)
-	}
-	return s.stream(ctx, step, below, func(p *packer) (err error) {
-		if user := s.config.Config.User; user != "" {
-			if p.owner, err = below.owner(user); err != nil {
-				return err
-			}
-		}
-		return p.parents(path.Join(at.name, "x"))
-	})
 }
