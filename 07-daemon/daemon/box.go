@@ -27,6 +27,7 @@ type box struct {
 	cancel  chan struct{} // closed to call a pending restart off
 	back    backoff
 	leaving bool // somebody removes it
+	staying int  // how many restart it: its end is not the end
 }
 
 // A moment is something that happens once. code may be read after done was

@@ -163,6 +163,8 @@ func (d *Daemon) watchExec(e *execution, s *shim.Shim) {
 	e.mu.Lock()
 	e.end(exit.Code)
 	e.mu.Unlock()
+	e.box.mu.Lock()
+	defer e.box.mu.Unlock()
 	d.tell(e.box.record, "exec_die", "execID", e.id, "exitCode", strconv.Itoa(exit.Code))
 }
 
@@ -222,15 +224,19 @@ func (d *Daemon) ExecInspect(id string) (container.ExecInspectResponse, error) {
 	e.mu.Lock()
 	unsure := e.started && e.code == nil
 	e.mu.Unlock()
-	if unsure && s != nil {
-		if status, err := s.ExecStatus(id); err != nil || !status.Running {
-			select {
-			case <-e.done:
-			case <-d.life.Done():
-			}
+	if unsure && (s == nil || over(s, id)) {
+		select {
+		case <-e.done:
+		case <-d.life.Done():
 		}
 	}
 	return e.inspect(), nil
+}
+
+// over says whether the shim knows of the end of an exec, or is gone itself.
+func over(s *shim.Shim, id string) bool {
+	status, err := s.ExecStatus(id)
+	return err != nil || !status.Running
 }
 
 func (e *execution) inspect() container.ExecInspectResponse {

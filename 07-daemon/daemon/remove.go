@@ -19,20 +19,18 @@ func (d *Daemon) Remove(ctx context.Context, ref string, o RemoveOptions) error 
 		return err
 	}
 	b.leaving = true
-	alive := b.status().Alive()
 	d.callOff(b)
-	b.mu.Unlock()
-	if alive {
-		if err := d.end(ctx, b); err != nil {
-			b.mu.Lock()
-			b.leaving = false
-			b.mu.Unlock()
-			return err
-		}
+	if err := d.quiet(b, func() error { return d.end(ctx, b) }); err != nil {
+		b.leaving = false
+		b.mu.Unlock()
+		return err
 	}
-	b.mu.Lock()
+	err = b.become(lifecycle.Removing) // nobody starts it from here on
 	tidied := b.tidied
 	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	<-tidied.done
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -23,13 +23,16 @@ func (d *Daemon) restore() error {
 		return err
 	}
 	var leases []bridge.Lease
-	var again []*box
+	var alive, again []*box
 	for _, r := range records {
 		b := newBox(r)
 		d.register(b)
 		d.adopt(b)
 		leases = append(leases, r.State.Leases...)
-		if revives(r) {
+		switch {
+		case b.shim != nil:
+			alive = append(alive, b)
+		case revives(r):
 			again = append(again, b)
 		}
 	}
@@ -39,6 +42,9 @@ func (d *Daemon) restore() error {
 		}
 	}
 	d.sweep()
+	for _, b := range alive {
+		d.watchers.Go(func() { d.watch(b) })
+	}
 	d.watchers.Go(func() { d.revive(again) })
 	return nil
 }
@@ -107,7 +113,6 @@ func (d *Daemon) reconnect(b *box) bool {
 		state.Status, state.StartedAt = lifecycle.Running, time.Now().UTC()
 		d.save(b.record)
 	}
-	d.watchers.Go(func() { d.watch(b) })
 	return true
 }
 

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"time"
 
@@ -66,6 +68,8 @@ func (d *Daemon) stop(ctx context.Context, b *box, o StopOptions) error {
 	case <-ctx.Done():
 		return fmt.Errorf("stop container %s: %w", b.id, ctx.Err())
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	d.tell(b.record, "stop")
 	return nil
 }
@@ -121,7 +125,7 @@ func (d *Daemon) signal(b *box, sig unix.Signal) error {
 	}
 	d.tell(b.record, "kill", "signal", strconv.Itoa(int(sig)))
 	if b.status() == lifecycle.Paused {
-		if err := b.group.Thaw(); err != nil {
+		if err := b.group.Thaw(); err != nil && !vanished(err) {
 			return fmt.Errorf("thaw container %s: %w", b.id, err)
 		}
 		return b.become(lifecycle.Running)
@@ -181,24 +185,39 @@ func (d *Daemon) Restart(ctx context.Context, ref string, o StopOptions) error {
 	if err != nil {
 		return err
 	}
+	defer b.mu.Unlock()
 	if b.leaving {
-		b.mu.Unlock()
 		return conflict("container is marked for removal and cannot be started")
 	}
 	d.callOff(b)
-	b.leaving = b.record.HostConfig.AutoRemove // it must not go in between
-	b.mu.Unlock()
-	err = d.stop(ctx, b, o)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.leaving = false
-	if err != nil {
+	b.staying++ // it must not remove itself in between
+	err = d.quiet(b, func() error { return d.stop(ctx, b, o) })
+	b.staying--
+	switch {
+	case err != nil:
 		return err
+	case b.leaving:
+		return conflict("container is marked for removal and cannot be started")
 	}
 	if err := d.start(b); err != nil {
 		return err
 	}
 	d.tell(b.record, "restart")
+	return nil
+}
+
+// quiet calls end until the container is not alive: while it lets go of the
+// lock, somebody else may start it again. mu is held, before and after.
+func (d *Daemon) quiet(b *box, end func() error) error {
+	for b.status().Alive() {
+		b.mu.Unlock()
+		err := end()
+		b.mu.Lock()
+		if err != nil {
+			return err
+		}
+		d.callOff(b)
+	}
 	return nil
 }
 
@@ -216,7 +235,11 @@ func (d *Daemon) Pause(ref string) error {
 	default:
 		return conflict("container %s is not running", b.id)
 	}
-	if err := b.group.Freeze(); err != nil {
+	err = b.group.Freeze()
+	if vanished(err) {
+		return conflict("container %s is not running", b.id)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot pause container %s: %w", b.id, err)
 	}
 	if err := b.become(lifecycle.Paused); err != nil {
@@ -237,7 +260,7 @@ func (d *Daemon) Unpause(ref string) error {
 	if b.status() != lifecycle.Paused {
 		return conflict("container %s is not paused", b.id)
 	}
-	if err := b.group.Thaw(); err != nil {
+	if err := b.group.Thaw(); err != nil && !vanished(err) {
 		return fmt.Errorf("cannot unpause container %s: %w", b.id, err)
 	}
 	if err := b.become(lifecycle.Running); err != nil {
@@ -246,4 +269,11 @@ func (d *Daemon) Unpause(ref string) error {
 	d.save(b.record)
 	d.tell(b.record, "unpause")
 	return nil
+}
+
+// vanished says whether a group could not be used because the shim has deleted
+// it meanwhile: the container ended, and the watcher is about to say so. A
+// file of a deleted group that is still open answers ENODEV.
+func vanished(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
 }

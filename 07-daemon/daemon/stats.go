@@ -26,6 +26,9 @@ func (d *Daemon) Stats(ref string) (container.StatsResponse, error) {
 		return now, nil
 	}
 	used, err := b.group.Stats()
+	if vanished(err) {
+		return now, nil
+	}
 	if err != nil {
 		return now, fmt.Errorf("read what container %s uses: %w", b.id, err)
 	}

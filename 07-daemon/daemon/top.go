@@ -21,11 +21,15 @@ func (d *Daemon) Top(ref, arguments string) (container.TopResponse, error) {
 	if err != nil {
 		return container.TopResponse{}, err
 	}
-	defer b.mu.Unlock()
-	if !b.status().Alive() {
+	alive, group := b.status().Alive(), b.group
+	b.mu.Unlock() // ps may take its time
+	var pids []int
+	if alive {
+		pids, err = group.PIDs()
+	}
+	if !alive || vanished(err) {
 		return container.TopResponse{}, conflict("container %s is not running", b.id)
 	}
-	pids, err := b.group.PIDs()
 	if err != nil {
 		return container.TopResponse{}, err
 	}

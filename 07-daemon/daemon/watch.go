@@ -12,6 +12,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"drydock/02-cgroups/cgroup"
 	"drydock/06-networking/bridge"
 	"drydock/07-daemon/lifecycle"
 	"drydock/07-daemon/shim"
@@ -31,24 +32,35 @@ func (d *Daemon) watch(b *box) {
 	if d.life.Err() != nil {
 		return
 	}
-	b.mu.Lock()
-	leases := b.record.State.Leases // as they are now: it may have joined and left networks
-	b.mu.Unlock()
 	if err != nil {
 		d.log.Error("lost the shim", "container", b.id, "error", err)
 		status = lost(err)
 	}
-	if slices.ContainsFunc(leases, func(l bridge.Lease) bool { return len(l.Ports) > 0 }) {
-		d.disconnect(b.record, leases)
-		leases = nil
+	if d.unpublish(b) {
 		<-s.Gone()
 	}
-	again, auto := d.ended(b, status)
-	d.disconnect(b.record, leases)
-	d.tidy(b, s, auto)
-	if again {
+	e := d.ended(b, status)
+	d.disconnect(b.record, e.leases)
+	d.tidy(b, e)
+	if e.again {
 		d.restartLater(b)
 	}
+}
+
+// unpublish takes a container with published ports off its networks and says
+// whether it was one.
+func (d *Daemon) unpublish(b *box) bool {
+	b.mu.Lock()
+	leases := b.record.State.Leases
+	publishes := slices.ContainsFunc(leases, func(l bridge.Lease) bool { return len(l.Ports) > 0 })
+	if publishes {
+		b.record.State.Leases = nil
+	}
+	b.mu.Unlock()
+	if publishes {
+		d.disconnect(b.record, leases)
+	}
+	return publishes
 }
 
 // lost is the status of a container whose shim was killed: nobody saw its end.
@@ -61,12 +73,24 @@ func lost(cause error) shim.Status {
 	return s
 }
 
-// ended writes down how a run ended and wakes whoever waits for it. It says
-// whether the container shall run again, and whether it removes itself.
-func (d *Daemon) ended(b *box, status shim.Status) (again, auto bool) {
+// An ending is what a run left behind, taken out of the box: the next start
+// may already hold the box's lock while it waits for the clean-up.
+type ending struct {
+	shim   *shim.Shim
+	group  *cgroup.Group
+	leases []bridge.Lease
+	tidied *moment
+	again  bool // the restart policy starts it again
+	auto   bool // it removes itself
+}
+
+// ended writes down how a run ended and wakes whoever waits for it.
+func (d *Daemon) ended(b *box, status shim.Status) ending {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r, s := b.record, &b.record.State
+	e := ending{shim: b.shim, group: b.group, leases: s.Leases, tidied: b.tidied}
+	b.shim, b.group, s.Leases = nil, nil, nil
 	s.Pid, s.ExitCode, s.OOMKilled, s.Error = 0, status.Exit.Code, status.OOMKilled, status.Error
 	s.FinishedAt = status.Exit.At.UTC()
 	b.pid.Store(0)
@@ -75,22 +99,32 @@ func (d *Daemon) ended(b *box, status shim.Status) (again, auto bool) {
 	}
 	ran := s.FinishedAt.Sub(s.StartedAt)
 	d.tell(r, "die", "exitCode", strconv.Itoa(s.ExitCode), "execDuration", strconv.Itoa(int(ran.Seconds())))
-	again = !b.leaving && restarts(r.HostConfig.RestartPolicy, *s)
+	e.again = !b.leaving && restarts(r.HostConfig.RestartPolicy, *s)
+	e.auto = r.HostConfig.AutoRemove && !b.leaving && b.staying == 0 && !d.closing()
+	d.settle(b, e, ran)
+	d.wake(b, e.again)
+	return e
+}
+
+// settle moves a container that ended to its next state. mu is held.
+func (d *Daemon) settle(b *box, e ending, ran time.Duration) {
 	next := lifecycle.Exited
-	if again {
+	if e.again {
 		next, b.cancel = lifecycle.Restarting, make(chan struct{})
 		b.back.next(ran)
 	}
 	if err := b.become(next); err != nil {
 		d.log.Error("state", "container", b.id, "error", err)
 	}
-	auto = r.HostConfig.AutoRemove && !b.leaving && !d.closing()
-	if auto {
-		b.leaving = true
-		d.forget(b)
+	if !e.auto {
+		d.save(b.record)
+		return
 	}
-	d.wake(b, again)
-	return again, auto
+	b.leaving = true
+	if err := b.become(lifecycle.Removing); err != nil {
+		d.log.Error("state", "container", b.id, "error", err)
+	}
+	d.forget(b)
 }
 
 // wake tells those who wait for this exit and, if no restart follows, those
@@ -106,28 +140,22 @@ func (d *Daemon) wake(b *box, again bool) {
 }
 
 // tidy cleans up after a run. Nobody waits for it but the next start, and
-// those who wait for the removal of a container with volumes.
-func (d *Daemon) tidy(b *box, s *shim.Shim, auto bool) {
-	b.mu.Lock()
-	r, group, tidied := b.record, b.group, b.tidied
-	r.State.Leases, b.shim, b.group = nil, nil, nil
-	if !auto {
-		d.save(r)
-	}
-	b.mu.Unlock()
-	if auto {
-		d.releaseVolumes(r, true)
+// those who wait for the removal of a container with volumes. It does without
+// the lock where that start may have it.
+func (d *Daemon) tidy(b *box, e ending) {
+	if e.auto {
+		d.releaseVolumes(b.record, true)
 		b.mu.Lock()
 		d.farewell(b)
 		b.mu.Unlock()
 	}
-	<-s.Gone() // it deletes the group and lets go of the namespaces
-	if err := group.Delete(); err != nil {
+	<-e.shim.Gone() // it deletes the group and lets go of the namespaces
+	if err := e.group.Delete(); err != nil {
 		d.log.Warn("delete the group", "container", b.id, "error", err)
 	}
 	os.RemoveAll(d.shimDir(b.id))
-	tidied.now(0)
-	if auto {
+	e.tidied.now(0)
+	if e.auto {
 		d.clear(b, true)
 	}
 }
