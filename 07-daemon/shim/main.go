@@ -237,7 +237,9 @@ func (m *monitor) release() error {
 
 // accompany stays with the container until its end and sees to its estate.
 func (m *monitor) accompany() {
+	tired := time.AfterFunc(restAfter, rest)
 	untilEnd(m.box.Pid())
+	tired.Stop()
 	exit, err := m.box.Wait()
 	if m.bundle.Spec.New&namespace.PID == 0 && m.group != nil {
 		// With a pid namespace of its own the kernel has done this.
