@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -69,10 +70,14 @@ func unpack(dir *os.File, archive io.Reader) error {
 		}
 		return nil
 	}})
-	if err != nil {
+	var ours syscall.Errno
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &ours), errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("unpack the context: %w", err)
 	}
-	return nil
+	return errdefs.ErrInvalidArgument.WithMessage("unpack the context: " + err.Error())
 }
 
 // commands runs the steps of chapter 8 in containers of chapter 7.
