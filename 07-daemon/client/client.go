@@ -3,6 +3,7 @@
 package client
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,11 +19,14 @@ import (
 )
 
 // A Client speaks to one daemon. It is safe for concurrent use.
+//
+// Each request has a connection of its own: to a socket of this machine that
+// costs less than net/http's pool, whose goroutines and page faults a command
+// line would pay for at every start.
 type Client struct {
 	host    string // as it was given: "unix:///run/drydock.sock"
 	network string
 	address string
-	http    http.Client
 }
 
 // New prepares a client of host, "unix:///path" or "tcp://address:port".
@@ -32,16 +36,8 @@ func New(host string) (*Client, error) {
 	if !found || address == "" || network != "unix" && network != "tcp" {
 		return nil, fmt.Errorf("unable to parse docker host `%s`", host)
 	}
-	c := &Client{host: host, network: network, address: address}
-	c.http.Transport = &http.Transport{
-		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
-		DisableCompression: true,
-	}
-	return c, nil
+	return &Client{host: host, network: network, address: address}, nil
 }
-
-// Close ends idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
@@ -101,7 +97,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	}
 	defer body.Close()
 	if out == nil {
-		_, err = io.Copy(io.Discard, body) // so that the connection can be used again
+		_, err = io.Copy(io.Discard, body)
 		return err
 	}
 	return json.NewDecoder(body).Decode(out)
@@ -113,24 +109,74 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(request)
+	request.Close = true
+	x, err := c.send(request)
 	if err != nil {
-		return nil, plain(err)
+		return nil, err
 	}
-	if resp.StatusCode < 400 {
-		return resp.Body, nil
+	if x.resp.StatusCode < 400 {
+		return x, nil
 	}
-	defer resp.Body.Close()
-	return nil, refusal(resp)
+	defer x.Close()
+	return nil, refusal(x.resp)
 }
 
-// plain takes off what net/http wraps around our own sentences.
-func plain(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
+// An exchange is one request and its answer, over one connection. As a reader
+// it is the body of the answer.
+type exchange struct {
+	ctx    context.Context
+	conn   net.Conn
+	reader *bufio.Reader // may hold the first bytes behind the headers
+	resp   *http.Response
+	stop   func() bool // forgets to close conn when ctx is done
+}
+
+// send writes request and reads the head of the answer. A body of unknown
+// length is written beside it: the daemon tells its progress meanwhile, and
+// stops listening when it has seen enough.
+func (c *Client) send(request *http.Request) (*exchange, error) {
+	conn, err := c.dial(request.Context())
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{ctx: request.Context(), conn: conn, reader: bufio.NewReader(conn)}
+	x.stop = context.AfterFunc(x.ctx, func() { conn.Close() })
+	if request.Body != nil && request.GetBody == nil {
+		go request.Write(conn) // ends with conn, or with what it reads from
+	} else {
+		err = request.Write(conn)
+	}
+	if err == nil {
+		x.resp, err = http.ReadResponse(x.reader, request)
+	}
+	if err != nil {
+		x.Close()
+		return nil, x.why(fmt.Errorf("error during connect: %s %s: %w", request.Method, request.URL.Path, err))
+	}
+	return x, nil
+}
+
+// why is err, unless the caller itself gave up.
+func (x *exchange) why(err error) error {
+	if x.ctx.Err() != nil {
+		return x.ctx.Err()
 	}
 	return err
+}
+
+// Read reads the body of the answer.
+func (x *exchange) Read(p []byte) (int, error) {
+	n, err := x.resp.Body.Read(p)
+	if err != nil && err != io.EOF {
+		err = x.why(err)
+	}
+	return n, err
+}
+
+// Close ends the exchange, whatever is left of it.
+func (x *exchange) Close() error {
+	x.stop()
+	return x.conn.Close()
 }
 
 func (r Request) http(ctx context.Context) (*http.Request, error) {

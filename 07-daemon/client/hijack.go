@@ -37,26 +37,17 @@ func (c *Client) Hijack(ctx context.Context, r Request) (*Conn, error) {
 	}
 	request.Header.Set("Connection", "Upgrade")
 	request.Header.Set("Upgrade", "tcp")
-	conn, err := c.dial(ctx)
+	x, err := c.send(request)
 	if err != nil {
 		return nil, err
 	}
-	if err := request.Write(conn); err != nil {
-		conn.Close()
-		return nil, err
+	if x.resp.StatusCode != http.StatusSwitchingProtocols && x.resp.StatusCode != http.StatusOK {
+		defer x.Close()
+		return nil, refusal(x.resp)
 	}
-	reader := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(reader, request)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusSwitchingProtocols && resp.StatusCode != http.StatusOK {
-		defer conn.Close()
-		return nil, refusal(resp)
-	}
-	framed := resp.Header.Get("Content-Type") != "application/vnd.docker.raw-stream"
-	return &Conn{Conn: conn, reader: reader, Framed: framed}, nil
+	x.stop() // from now on the connection is the caller's
+	framed := x.resp.Header.Get("Content-Type") != "application/vnd.docker.raw-stream"
+	return &Conn{Conn: x.conn, reader: x.reader, Framed: framed}, nil
 }
 
 var _ io.ReadWriteCloser = (*Conn)(nil)
