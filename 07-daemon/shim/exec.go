@@ -85,6 +85,8 @@ func (m *monitor) follow(x *execution) {
 	exit, err := x.box.Wait()
 	x.streams.drain()
 	m.mu.Lock()
+	m.worked = true
+	m.tired.Reset(restAfter)
 	x.status.Running, x.status.Exit = false, exit
 	if err != nil {
 		x.status.Error = err.Error()

@@ -42,7 +42,9 @@ type monitor struct {
 	mu      sync.Mutex // guards what is below
 	status  Status
 	execs   map[string]*execution
-	waiting []wire // callers that want to see the end of the process
+	waiting []wire      // callers that want to see the end of the process
+	tired   *time.Timer // calls rest when there was nothing to do for a while
+	worked  bool        // there were execs since the last rest
 }
 
 // Main is the whole program drydock-shim.
@@ -227,6 +229,7 @@ func (m *monitor) release() error {
 	}
 	m.mu.Lock()
 	m.status.Running = true
+	m.tired = time.AfterFunc(restAfter, m.rest)
 	m.mu.Unlock()
 	m.control.send(reply{Status: m.status}) // a daemon that died now finds us later
 	if err := m.streams.start(m.box.Terminal()); err != nil {
@@ -237,9 +240,8 @@ func (m *monitor) release() error {
 
 // accompany stays with the container until its end and sees to its estate.
 func (m *monitor) accompany() {
-	tired := time.AfterFunc(restAfter, rest)
 	untilEnd(m.box.Pid())
-	tired.Stop()
+	m.tired.Stop()
 	exit, err := m.box.Wait()
 	if m.bundle.Spec.New&namespace.PID == 0 && m.group != nil {
 		// With a pid namespace of its own the kernel has done this.

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -10,15 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// restAfter is how long a container lives before its shim lies down. Most of
-// what a short one needs of its shim at birth it needs again at its end.
+// restAfter is how long there must be nothing to do before a shim lies down.
+// Most of what a short container needs of its shim at birth it needs again at
+// its end.
 const restAfter = time.Second
 
-// rest gives back the pages of the program that were needed for the birth. A
-// shim waits for hours and then needs few of them: the kernel brings those
+// rest makes the shim small for the hours that it will wait: the garbage of
+// its execs goes, and the code that it has needed so far. Without execs there
+// is less garbage than a collection costs.
+func (m *monitor) rest() {
+	m.mu.Lock()
+	worked := m.worked
+	m.worked = false
+	m.mu.Unlock()
+	if worked {
+		debug.FreeOSMemory()
+	}
+	dropCode()
+}
+
+// dropCode gives back the pages of the program itself: the kernel brings them
 // back from the sealed file when they are touched. What is thrown away is
 // never more than a mapping of clean pages. See madvise(2).
-func rest() {
+func dropCode() {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return
