@@ -36,6 +36,11 @@ func (d *Daemon) Rename(ref, name string) error {
 		return err
 	}
 	d.release(b.id, old)
+	if s := b.record.State; s.Status.Alive() {
+		if err := d.introduce(b.record, s.Pid, s.Leases); err != nil {
+			d.log.Warn("tell the new name", "container", b.id, "error", err)
+		}
+	}
 	d.tell(b.record, "rename", "oldName", "/"+old)
 	return nil
 }

@@ -102,7 +102,7 @@ func launchDaemon(t testing.TB, change ...func(*Config)) fleet {
 	sandboxtest.NeedRoot(t)
 	c := Config{CgroupRoot: "drydock-test-" + newID()[:8]}
 	c.Root, c.ExecRoot = t.TempDir(), t.TempDir()
-	root := tree(sandboxtest.Root(t, "stubborn", "touch"))
+	root := tree(sandboxtest.Root(t, "stubborn", "touch", "httpd", "fetch"))
 	c.Images, c.Snapshots = root, root
 	for _, f := range change {
 		f(&c)
@@ -118,13 +118,16 @@ func openDaemon(t testing.TB, c Config) fleet {
 	d, err := Open(c)
 	require.NoError(t, err)
 	t.Cleanup(func() {
+		defer c.Shim.Close()
+		if d.closing() { // the test has closed it; its containers are another's
+			return
+		}
 		for _, b := range d.all() {
 			d.Remove(context.Background(), b.id, RemoveOptions{Force: true})
 		}
 		if err := d.Close(context.Background()); err != nil {
 			t.Errorf("close the daemon: %v", err)
 		}
-		c.Shim.Close()
 	})
 	return fleet{d, t, c}
 }

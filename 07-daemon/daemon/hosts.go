@@ -5,47 +5,34 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
 
 	"drydock/06-networking/bridge"
+	"drydock/06-networking/resolver"
 )
-
-// localNames open every /etc/hosts that we write.
-const localNames = `127.0.0.1	localhost
-::1	localhost ip6-localhost ip6-loopback
-fe00::	ip6-localnet
-ff00::	ip6-mcastprefix
-ff02::1	ip6-allnodes
-ff02::2	ip6-allrouters
-`
 
 // hostsFile is the text of /etc/hosts. The addresses of the container are
 // known only after it was connected, so the file is written twice; its inode
 // stays the same, because it is the inode that is mounted.
 func hostsFile(r *record, leases []bridge.Lease) string {
-	var b strings.Builder
-	b.WriteString(localNames)
-	for _, extra := range r.HostConfig.ExtraHosts {
-		name, address, ok := cutHost(extra)
-		if !ok {
-			continue
+	var extra []resolver.Entry
+	for _, entry := range r.HostConfig.ExtraHosts {
+		name, text, _ := cutHost(entry)
+		address, err := netip.ParseAddr(text)
+		if text == "host-gateway" && len(leases) > 0 {
+			address, err = leases[0].Gateway, nil
 		}
-		if address == "host-gateway" && len(leases) > 0 {
-			address = leases[0].Gateway.String()
+		if err == nil {
+			extra = append(extra, resolver.Entry{Name: name, Addr: address})
 		}
-		fmt.Fprintf(&b, "%s\t%s\n", address, name)
 	}
+	var own []netip.Addr
 	for _, lease := range leases {
-		name := r.Config.Hostname
-		if r.Config.Domainname != "" {
-			name += "." + r.Config.Domainname + " " + r.Config.Hostname
-		}
-		fmt.Fprintf(&b, "%s\t%s\n", lease.Address.Addr(), name)
+		own = append(own, lease.Address.Addr())
 	}
-	return b.String()
+	return resolver.Hosts(r.Config.Hostname, r.Config.Domainname, own, extra)
 }
 
 // cutHost splits NAME:ADDRESS or NAME=ADDRESS; the address may have colons.
@@ -71,97 +58,20 @@ func validateHosts(_ *container.Config, h *container.HostConfig) error {
 	return nil
 }
 
-// A resolver is the content of a resolv.conf. See resolv.conf(5).
-type resolver struct {
-	servers, search, options []string
-}
-
-// parseResolver reads a resolv.conf.
-func parseResolver(text string) resolver {
-	var c resolver
-	for line := range strings.Lines(text) {
-		switch words := strings.Fields(line); {
-		case len(words) < 2:
-		case words[0] == "nameserver":
-			c.servers = append(c.servers, words[1])
-		case words[0] == "search", words[0] == "domain":
-			c.search = words[1:]
-		case words[0] == "options":
-			c.options = append(c.options, words[1:]...)
-		}
-	}
-	return c
-}
-
-// reachable leaves out servers on loopback: there is another loopback in the
-// container.
-func (c resolver) reachable() resolver {
-	c.servers = slices.DeleteFunc(slices.Clone(c.servers), func(s string) bool {
-		ip, err := netip.ParseAddr(s)
-		return err == nil && ip.IsLoopback()
-	})
-	return c
-}
-
-// with puts what was asked for in the place of what is there.
-func (c resolver) with(servers []netip.Addr, search, options []string) resolver {
-	if len(servers) > 0 {
-		c.servers = nil
-		for _, s := range servers {
-			c.servers = append(c.servers, s.String())
-		}
-	}
-	if len(search) > 0 {
-		c.search = search
-	}
-	if len(options) > 0 {
-		c.options = options
-	}
-	return c
-}
-
-func (c resolver) String() string {
-	var b strings.Builder
-	for _, s := range c.servers {
-		fmt.Fprintf(&b, "nameserver %s\n", s)
-	}
-	if len(c.search) > 0 && !slices.Equal(c.search, []string{"."}) {
-		fmt.Fprintf(&b, "search %s\n", strings.Join(c.search, " "))
-	}
-	if len(c.options) > 0 {
-		fmt.Fprintf(&b, "options %s\n", strings.Join(c.options, " "))
-	}
-	return b.String()
-}
-
-// resolvConf is the text of a container's resolv.conf.
-func (d *Daemon) resolvConf(h *container.HostConfig) (string, error) {
-	text, err := os.ReadFile("/etc/resolv.conf")
-	if err != nil && !os.IsNotExist(err) {
-		return "", fmt.Errorf("read the host's resolv.conf: %w", err)
-	}
-	c := parseResolver(string(text))
-	if !h.NetworkMode.IsHost() {
-		c = c.reachable()
-	}
-	c = c.with(d.config.DNS, d.config.DNSSearch, d.config.DNSOptions)
-	return c.with(h.DNS, h.DNSSearch, h.DNSOptions).String(), nil
-}
-
 // writeFiles writes the container's hostname, hosts and resolv.conf. Those of
 // a container that shares another's network are the other's.
 func (d *Daemon) writeFiles(r *record) error {
 	if r.HostConfig.NetworkMode.IsContainer() {
 		return nil
 	}
-	resolv, err := d.resolvConf(r.HostConfig)
+	resolv, _, err := d.conf(r)
 	if err != nil {
 		return err
 	}
 	if err := overwrite(r.HostnamePath, r.Config.Hostname+"\n"); err != nil {
 		return err
 	}
-	if err := overwrite(r.ResolvConfPath, resolv); err != nil {
+	if err := overwrite(r.ResolvConfPath, resolv.String()); err != nil {
 		return err
 	}
 	return overwrite(r.HostsPath, hostsFile(r, nil))

@@ -26,18 +26,6 @@ func TestHostsFile(t *testing.T) {
 	}
 }
 
-func TestResolverOfTheHost(t *testing.T) {
-	t.Parallel()
-	host := parseResolver("# comment\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch a b\noptions ndots:2\n")
-	if got, want := host.reachable().String(), "nameserver 10.0.0.1\nsearch a b\noptions ndots:2\n"; got != want {
-		t.Errorf("got %q, want %q: loopback is another one in there", got, want)
-	}
-	asked := host.with([]netip.Addr{netip.MustParseAddr("9.9.9.9")}, []string{"."}, nil)
-	if got, want := asked.String(), "nameserver 9.9.9.9\noptions ndots:2\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestPublications(t *testing.T) {
 	t.Parallel()
 	var r container.CreateRequest

@@ -78,7 +78,7 @@ func (d *Daemon) networkSettings(r *record) *container.NetworkSettings {
 		}
 		e.NetworkID = d.networkID(name)
 		if name != "bridge" && cabled(r.HostConfig) {
-			e.DNSNames = append([]string{r.Name, r.ID[:12]}, e.Aliases...)
+			e.DNSNames = dnsNames(r, name)
 		}
 		settings.Networks[name] = e
 	}

@@ -72,7 +72,7 @@ func (d *Daemon) joinNow(r *record, name string) error {
 	r.State.Leases = append(slices.Clone(r.State.Leases), lease)
 	d.save(r)
 	d.tellNetwork(d.networkID(name), name, r.ID, events.ActionConnect)
-	return overwrite(r.HostsPath, hostsFile(r, r.State.Leases))
+	return d.reintroduce(r)
 }
 
 // Leave takes a container off a network.
@@ -102,6 +102,11 @@ func (d *Daemon) Leave(ref, name string) error {
 		break
 	}
 	delete(r.Networks, name)
+	if b.status().Alive() {
+		if err := d.reintroduce(r); err != nil {
+			return err
+		}
+	}
 	return d.records.Save(r)
 }
 

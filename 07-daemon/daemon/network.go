@@ -70,6 +70,10 @@ func (d *Daemon) connect(r *record, pid int, ports []bridge.Port) ([]bridge.Leas
 		leases = append(leases, lease)
 		d.tellNetwork(d.networkID(name), name, r.ID, "connect")
 	}
+	if err := d.introduce(r, pid, leases); err != nil {
+		d.disconnect(r, leases)
+		return nil, err
+	}
 	return leases, nil
 }
 
@@ -97,9 +101,14 @@ func endpoint(r *record, name string) bridge.Endpoint {
 }
 
 // disconnect forgets leases; what goes wrong is said in the log, since the
-// container is gone either way.
+// container is gone either way. The names go before their address, which may
+// be another container's in the next moment.
 func (d *Daemon) disconnect(r *record, leases []bridge.Lease) {
+	if len(leases) > 0 {
+		d.resolver.Stop(r.ID)
+	}
 	for _, lease := range leases {
+		d.resolver.Remove(lease.Network, lease.Address.Addr())
 		if err := d.config.Networks.Disconnect(lease); err != nil {
 			d.log.Warn("disconnect", "container", r.ID, "network", lease.Network, "error", err)
 		}

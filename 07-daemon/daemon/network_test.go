@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -10,12 +11,15 @@ import (
 	"drydock/06-networking/bridge"
 )
 
+// nobody is a name server that refuses at once.
+var nobody = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+
 // cabledDaemon has a driver of its own in the private network namespace of
 // the tests.
 func cabledDaemon(t *testing.T) fleet {
 	driver, err := bridge.Open(bridge.Config{Dir: t.TempDir(), Bridge: "drydocktest"})
 	require.NoError(t, err)
-	f := launchDaemon(t, func(c *Config) { c.Networks = driver })
+	f := launchDaemon(t, func(c *Config) { c.Networks, c.DNS = driver, nobody })
 	return f
 }
 

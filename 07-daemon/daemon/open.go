@@ -11,6 +11,7 @@ import (
 	"drydock/01-namespaces/capability"
 	"drydock/01-namespaces/seccomp"
 	"drydock/02-cgroups/cgroup"
+	"drydock/06-networking/resolver"
 	"drydock/07-daemon/container"
 	"drydock/07-daemon/event"
 	"drydock/07-daemon/lifecycle"
@@ -23,6 +24,8 @@ type Daemon struct {
 	tree    cgroup.Tree
 	events  *event.Bus
 	log     *slog.Logger
+
+	resolver *resolver.Server // answers containers on networks of users
 
 	life     context.Context // ends when Close begins to leave the shims alone
 	leave    context.CancelFunc
@@ -62,7 +65,7 @@ func Open(c Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		config: c, records: records, tree: tree, events: c.Events, log: c.Logger,
+		config: c, records: records, tree: tree, events: c.Events, log: c.Logger, resolver: resolver.New(),
 		boxes: map[string]*box{}, names: map[string]string{}, going: map[string]*box{},
 		execs: map[string]*execution{}, filters: map[capability.Set]seccomp.Program{},
 	}
@@ -70,7 +73,7 @@ func Open(c Config) (*Daemon, error) {
 	if err := d.restore(); err != nil {
 		d.leave()
 		d.watchers.Wait()
-		return nil, err
+		return nil, errors.Join(err, d.resolver.Close())
 	}
 	return d, nil
 }
@@ -103,7 +106,7 @@ func (d *Daemon) Close(ctx context.Context) error {
 		b.mu.Unlock()
 	}
 	d.dropGroup()
-	return err
+	return errors.Join(err, d.resolver.Close())
 }
 
 // controllers are those whose hierarchies of cgroup v1 may hold our groups.

@@ -43,6 +43,10 @@ func (d *Daemon) restore() error {
 	}
 	d.sweep()
 	for _, b := range alive {
+		r := b.record
+		if err := d.introduce(r, r.State.Pid, r.State.Leases); err != nil {
+			d.log.Warn("answer names again", "container", b.id, "error", err)
+		}
 		d.watchers.Go(func() { d.watch(b) })
 	}
 	d.watchers.Go(func() { d.revive(again) })

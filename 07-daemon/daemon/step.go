@@ -57,7 +57,7 @@ func (d *Daemon) stepRecord(s Step) (*record, error) {
 	h := &container.HostConfig{NetworkMode: container.NetworkMode(s.Network), ShmSize: s.ShmSize}
 	h.LogConfig.Type = "none"
 	d.normalize(h)
-	r := &record{ID: newID(), Name: "build", Path: s.Args[0], Args: s.Args[1:], Config: c, HostConfig: h}
+	r := &record{ID: newID(), Path: s.Args[0], Args: s.Args[1:], Config: c, HostConfig: h}
 	c.Hostname = d.defaultHostname(r)
 	var err error
 	r.Networks, err = d.wantedNetworks(h, nil)
