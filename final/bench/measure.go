@@ -23,7 +23,7 @@ func measure(all []contender, runs int) error {
 	}{
 		{"version: the command line and one request", func(c contender) []string { return c.version }},
 		{"run --rm --network none, program true (crun, runc: run a bundle)", func(c contender) []string { return c.none }},
-		{"run --rm on the bridge, program true", func(c contender) []string { return c.net }},
+		{"run --rm on the bridge, program true (crun, runc: without a bridge)", func(c contender) []string { return c.net }},
 		{"exec true", func(c contender) []string { return c.run }},
 	}
 	for _, q := range questions {

@@ -109,7 +109,9 @@ func inspectImage(w http.ResponseWriter, r *http.Request, e *engine.Engine, name
 		GraphDriver:  &storage.DriverData{Name: "overlay2", Data: map[string]string{}},
 		RootFS:       types.RootFS{Type: "layers", Layers: diffIDs(file)},
 		Metadata:     types.Metadata{LastTagTime: img.Tagged},
-	}, Comment: comment(file), Author: file.Author, DockerVersion: file.DockerVersion, ContainerConfig: engine.ContainerConfig(file.Config)}
+	}, Comment: comment(file), Author: file.Author, ContainerConfig: engine.ContainerConfig(file.Config)}
+	//lint:ignore SA1019 images of before 2023 have it, and API 1.51 shows it
+	answer.DockerVersion = file.DockerVersion
 	if !api.AtLeast(r, "1.44") {
 		answer.VirtualSize = img.Size
 	}
