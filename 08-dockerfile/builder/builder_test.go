@@ -44,15 +44,19 @@ func TestEachInstructionThatChangesFilesMakesOneLayer(t *testing.T) {
 
 func TestALayerHoldsNoMountPoints(t *testing.T) {
 	y := newYard(t)
-	base := y.made("FROM base\nRUN rm /tmp\n")
-	chain, err := y.Images.Unpack(context.Background(), base)
-	require.NoError(t, err)
-	upper, err := y.Snapshots.Upper(chain)
-	require.NoError(t, err)
-	entries, err := readNames(upper)
-	require.NoError(t, err)
-	if !slices.Equal(entries, []string{"tmp"}) {
-		t.Errorf("the layer of `rm /tmp` holds %v, want the whiteout of tmp alone", entries)
+	for text, want := range map[string][]string{
+		"FROM base\nRUN rm /tmp\n": {"tmp"}, // its whiteout
+		"FROM scratch\nCOPY --from=base /bin /bin\nRUN [\"/bin/sh\", \"-c\", \"write /x 1\"]\n": {"x"},
+	} {
+		chain, err := y.Images.Unpack(context.Background(), y.made(text))
+		require.NoError(t, err)
+		upper, err := y.Snapshots.Upper(chain)
+		require.NoError(t, err)
+		entries, err := readNames(upper)
+		require.NoError(t, err)
+		if !slices.Equal(entries, want) {
+			t.Errorf("the layer of %q holds %v, want %v", text, entries, want)
+		}
 	}
 }
 
@@ -128,7 +132,7 @@ func TestAnArgumentIsNotInTheImage(t *testing.T) {
 
 func TestOnlyNeededStagesAreBuilt(t *testing.T) {
 	y := newYard(t)
-	text := "FROM base AS one\nRUN write /one 1\nFROM base AS broken\nRUN exit 9\nFROM one AS two\nRUN write /two 2\nFROM scratch\nCOPY --from=two /one /two /\nCOPY --from=base /etc/passwd /p\n"
+	text := "FROM base AS one\nRUN write /one 1\nFROM base AS broken\nRUN exit 9\nFROM broken AS more\nFROM one AS two\nRUN write /two 2\nFROM scratch\nCOPY --from=two /one /two /\nCOPY --from=base /etc/passwd /p\n"
 	img := y.made(text)
 	if got := y.read(img, "one") + y.read(img, "two"); got != "12" {
 		t.Errorf("the copied files are %q", got)

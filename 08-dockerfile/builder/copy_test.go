@@ -273,12 +273,12 @@ func TestArchivesStayInside(t *testing.T) {
 func TestResolve(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(dir, "usr/lib"), 0o755))
-	for name, target := range map[string]string{"lib": "usr/lib", "abs": "/usr", "usr/up": "../../../..", "loop": "loop", "gone": "/not/here"} {
+	for name, target := range map[string]string{"lib": "usr/lib", "abs": "/usr", "usr/top": "/usr", "usr/up": "../../../..", "loop": "loop", "gone": "/not/here"} {
 		must(t, os.Symlink(target, filepath.Join(dir, name)))
 	}
 	tr := tree{open(t, dir)}
 	for name, want := range map[string]string{
-		"/lib": "usr/lib", "/abs/lib/x": "usr/lib/x", "/usr/up/lib": "usr/lib", "/": "", "gone/y": "not/here/y", "../..": "", "new/a/../b": "new/b",
+		"/lib": "usr/lib", "/abs/lib/x": "usr/lib/x", "usr/top/lib": "usr/lib", "/usr/up/lib": "usr/lib", "/": "", "gone/y": "not/here/y", "../..": "", "new/a/../b": "new/b",
 	} {
 		got, err := tr.resolve(name)
 		require.NoError(t, err, name)

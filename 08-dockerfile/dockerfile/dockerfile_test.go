@@ -34,6 +34,10 @@ func TestStages(t *testing.T) {
 	if cmd := two.Instructions[1]; !cmd.JSON || cmd.Args[1] != "b" {
 		t.Errorf("CMD is %+v", cmd)
 	}
+	flags := parse(t, "FROM a\nCOPY --chown=a\\ b --chmod=\"1 2\" -- --s d\n").Stages[0].Instructions[0]
+	if flags.Flag("chown") != "a b" || flags.Flag("chmod") != "1 2" || flags.Args[0] != "--s" {
+		t.Errorf("quotes, escapes and -- in flags: %+v", flags)
+	}
 	for name, want := range map[string]int{"one": 0, "ONE": 0, "0": 0} {
 		if i, ok := f.Stage(name, 1); !ok || i != want {
 			t.Errorf("stage %q is %d, %v", name, i, ok)
