@@ -91,7 +91,7 @@ func (a *App) find(ctx context.Context, kind, name string) (json.RawMessage, err
 			return raw, err
 		}
 	}
-	return nil, fmt.Errorf("Error: No such object: %s", name) //lint:ignore ST1005 Docker's sentence
+	return nil, fmt.Errorf("Error: No such object: %s", name)
 }
 
 // inspectFormat executes the template on each object; numbers stay as they

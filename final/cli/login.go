@@ -71,12 +71,12 @@ func (a *App) ask(cred *registry.AuthConfig) error {
 		return nil
 	}
 	if !isTerminal(a.In) {
-		return errors.New("Error: Cannot perform an interactive login from a non TTY device") //lint:ignore ST1005 Docker's sentence
+		return errors.New("Error: Cannot perform an interactive login from a non TTY device")
 	}
 	if cred.Username == "" {
 		fmt.Fprint(a.Out, "Username: ")
 		if _, err := fmt.Fscanln(a.In, &cred.Username); err != nil {
-			return errors.New("Error: username is required") //lint:ignore ST1005 Docker's sentence
+			return errors.New("Error: username is required")
 		}
 	}
 	if cred.Password != "" {
@@ -87,7 +87,7 @@ func (a *App) ask(cred *registry.AuthConfig) error {
 	fmt.Fprintln(a.Out)
 	cred.Password = string(b)
 	if err == nil && cred.Password == "" {
-		err = errors.New("Error: password is required") //lint:ignore ST1005 Docker's sentence
+		err = errors.New("Error: password is required")
 	}
 	return err
 }

@@ -51,11 +51,11 @@ func (a *App) printPorts(published network.PortMap) {
 func (a *App) printPort(published network.PortMap, name, wanted string) error {
 	port, err := network.ParsePort(wanted)
 	if err != nil {
-		return fmt.Errorf("Error: invalid port (%s): %w", wanted, err) //lint:ignore ST1005 Docker's sentence
+		return fmt.Errorf("Error: invalid port (%s): %w", wanted, err)
 	}
 	bindings := published[port]
 	if len(bindings) == 0 {
-		return fmt.Errorf("Error: No public port '%s' published for %s", wanted, name) //lint:ignore ST1005 Docker's sentence
+		return fmt.Errorf("Error: No public port '%s' published for %s", wanted, name)
 	}
 	for _, b := range bindings {
 		fmt.Fprintln(a.Out, hostAddress(b))

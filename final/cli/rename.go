@@ -17,7 +17,7 @@ func (a *App) renameCommand() *cobra.Command {
 			err := a.client.Act(cmd.Context(), args[0], "rename", url.Values{"name": {args[1]}})
 			if err != nil {
 				fmt.Fprintln(a.Err, err)
-				return fmt.Errorf("Error: failed to rename container named %s", args[0]) //lint:ignore ST1005 Docker's sentence
+				return fmt.Errorf("Error: failed to rename container named %s", args[0])
 			}
 			return nil
 		},

@@ -47,7 +47,7 @@ func (a *App) tagCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := lowercase(args[1]); err != nil {
-				return fmt.Errorf("Error parsing reference: %q is not a valid repository/tag: %w", args[1], err) //lint:ignore ST1005 Docker's sentence
+				return fmt.Errorf("Error parsing reference: %q is not a valid repository/tag: %w", args[1], err)
 			}
 			name, tag := cutTag(args[1])
 			return a.client.Tag(cmd.Context(), args[0], name, orDefault(tag, "latest"))

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 
 	"drydock/final/client"
@@ -70,23 +68,20 @@ func (a *App) run(cmd *cobra.Command, o *runOptions, args []string) error {
 		fmt.Fprintln(a.Out, id)
 		return nil
 	}
-	return a.runAttached(ctx, cmd, o, id, request.Config)
+	return a.runAttached(cmd, o, id)
 }
 
 // runAttached is the run of a container whose streams are ours.
-func (a *App) runAttached(ctx context.Context, cmd *cobra.Command, o *runOptions, id string, c *container.Config) error {
-	ctx, stop := a.proxySignals(ctx, id, o.sigProxy && !c.Tty)
+func (a *App) runAttached(cmd *cobra.Command, o *runOptions, id string) error {
+	c := &o.config
+	ctx, stop := a.proxySignals(cmd.Context(), id, o.sigProxy && !c.Tty)
 	defer stop()
 	session, err := a.attach(ctx, id, o.detachKeys, c)
 	if err != nil {
 		return engineFault(cmd, err)
 	}
 	defer session.Close()
-	condition := "next-exit"
-	if o.host.AutoRemove {
-		condition = "removed"
-	}
-	exits, err := a.client.Wait(ctx, id, condition)
+	exits, err := a.client.Wait(ctx, id, nextExit(&o.host))
 	if err != nil {
 		return engineFault(cmd, err)
 	}
@@ -100,9 +95,7 @@ func (a *App) runAttached(ctx context.Context, cmd *cobra.Command, o *runOptions
 		}
 		return startFault(cmd, err)
 	}
-	if c.Tty {
-		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), id, rows, columns) })()
-	}
+	defer a.followContainer(id, c.Tty)()
 	err = outcome(session, exits)
 	if errors.Is(err, errLeft) {
 		return nil

@@ -148,6 +148,14 @@ func terminalSize(f *os.File) (rows, columns uint16, ok bool) {
 	return uint16(h), uint16(w), err == nil
 }
 
+// followContainer is followSize for a container that has a terminal.
+func (a *App) followContainer(id string, tty bool) (stop func()) {
+	if !tty {
+		return func() {}
+	}
+	return a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), id, rows, columns) })
+}
+
 // followSize tells resize the size of our terminal now and whenever it
 // changes, until the function that it returns is called.
 func (a *App) followSize(resize func(rows, columns uint16)) func() {

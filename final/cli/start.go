@@ -50,7 +50,7 @@ func (a *App) startAll(ctx context.Context, names []string) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	return fmt.Errorf("Error: failed to start containers: %s", strings.Join(failed, ", ")) //lint:ignore ST1005 Docker's sentence
+	return fmt.Errorf("Error: failed to start containers: %s", strings.Join(failed, ", "))
 }
 
 // startAttached joins the streams, then starts, then waits.
@@ -59,12 +59,7 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 	if err != nil {
 		return err
 	}
-	streams := &container.Config{
-		AttachStdin:  interactive && got.Config.OpenStdin,
-		AttachStdout: true,
-		AttachStderr: true,
-		Tty:          got.Config.Tty,
-	}
+	streams := allStreams(got.Config, interactive)
 	ctx, stop := a.proxySignals(ctx, got.ID, !streams.Tty)
 	defer stop()
 	session, err := a.attach(ctx, got.ID, detachKeys, streams)
@@ -72,11 +67,7 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 		return err
 	}
 	defer session.Close()
-	condition := "next-exit"
-	if got.HostConfig.AutoRemove {
-		condition = "removed"
-	}
-	exits, err := a.client.Wait(ctx, got.ID, condition)
+	exits, err := a.client.Wait(ctx, got.ID, nextExit(got.HostConfig))
 	if err != nil {
 		return err
 	}
@@ -86,11 +77,18 @@ func (a *App) startAttached(ctx context.Context, ref, detachKeys string, interac
 	if err := a.client.Start(ctx, got.ID, detachKeys); err != nil {
 		return err
 	}
-	if streams.Tty {
-		defer a.followSize(func(rows, columns uint16) { a.client.Resize(context.Background(), got.ID, rows, columns) })()
-	}
+	defer a.followContainer(got.ID, streams.Tty)()
 	if err := outcome(session, exits); !errors.Is(err, errLeft) {
 		return err
 	}
 	return nil
+}
+
+// nextExit is what to wait for before a start: with --rm, that the container
+// is gone.
+func nextExit(h *container.HostConfig) string {
+	if h.AutoRemove {
+		return "removed"
+	}
+	return "next-exit"
 }
