@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 
+	"drydock/01-namespaces/mount"
 	"drydock/06-networking/bridge"
 	"drydock/07-daemon/lifecycle"
 )
@@ -54,6 +55,9 @@ type Record struct {
 	// Anonymous are the volumes that came into being with the container and
 	// go with `rm -v` and --rm.
 	Anonymous []string
+	// Driven are the mounts of those volumes that are no plain directory,
+	// without their targets, by name: a tmpfs, a share of another machine.
+	Driven map[string]mount.Mount `json:",omitempty"`
 
 	LogPath, HostnamePath, HostsPath, ResolvConfPath string
 

@@ -71,10 +71,13 @@ type Volumes interface {
 	Remove(name string) error
 }
 
-// A Volume is a directory with a name.
+// A Volume is a directory with a name, or something to mount that has one.
 type Volume struct {
-	Name      string
-	Path      string // on the host
+	Name string
+	Path string // on the host
+	// Mount says how a container gets what Options ask for; without a Type it
+	// is a bind mount of Path. Its Target is filled in here.
+	Mount     mount.Mount
 	Anonymous bool
 	Labels    map[string]string
 	Driver    string

@@ -59,6 +59,9 @@ func (s *shelf) Use(v Volume, id string) (Volume, error) {
 		v.Name = newID()
 	}
 	v.Path = filepath.Join(s.dir, v.Name)
+	if v.Options != nil {
+		v.Mount = mount.Mount{Type: v.Options["type"], Source: v.Options["device"], Options: []string{v.Options["o"]}}
+	}
 	s.volumes[v.Name] = v
 	s.users[id] = append(s.users[id], v.Name)
 	return v, os.MkdirAll(v.Path, 0o755)

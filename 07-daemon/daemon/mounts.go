@@ -48,17 +48,30 @@ func shm(m mount.Mount, h *container.HostConfig) mount.Mount {
 
 // userMounts are the binds and volumes of the record and the tmpfs mounts of
 // the host configuration, in the order in which they lie in one another.
-func userMounts(points []container.MountPoint, h *container.HostConfig) []mount.Mount {
+func userMounts(r *record) []mount.Mount {
 	var mounts []mount.Mount
-	for _, p := range points {
-		switch p.Type {
-		case "tmpfs":
-			mounts = append(mounts, tmpfs(p.Destination, h))
+	for _, p := range r.Mounts {
+		driven, ok := r.Driven[p.Name]
+		switch {
+		case p.Type == "tmpfs":
+			mounts = append(mounts, tmpfs(p.Destination, r.HostConfig))
+		case p.Type == "volume" && ok:
+			mounts = append(mounts, drive(driven, p))
 		default:
-			mounts = append(mounts, bind(p, h))
+			mounts = append(mounts, bind(p, r.HostConfig))
 		}
 	}
 	return mounts
+}
+
+// drive mounts what the options of a volume name: inside the container, so
+// that nothing of it is ever mounted on the host.
+func drive(m mount.Mount, p container.MountPoint) mount.Mount {
+	m.Target = p.Destination
+	if !p.RW {
+		m.Options = append(slices.Clone(m.Options), "ro")
+	}
+	return m
 }
 
 // bind makes a directory of the host visible. Read-only covers the mounts

@@ -208,6 +208,27 @@ func TestVolumesBindsAndCopyUp(t *testing.T) {
 	}
 }
 
+// A volume whose options name a tmpfs is one: the directory stays empty.
+func TestVolumeOfMemory(t *testing.T) {
+	shelf := newShelf(t)
+	f := launchDaemon(t, func(c *Config) { c.Volumes = shelf })
+	for _, c := range []struct {
+		readOnly string
+		code     int
+	}{{"false", 0}, {"true", 1}} {
+		id := f.run("", `{"HostConfig":{"Mounts":[{"Type":"volume","Source":"fast","Target":"/fast","ReadOnly":`+c.readOnly+`,
+			"VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"tmpfs","device":"tmpfs","o":"size=1m"}}}}]}}`, "touch", "/fast/file")
+		if got := f.code(id); got != c.code {
+			t.Errorf("read-only %s: a write ends with %d: %s", c.readOnly, got, f.output(id))
+		}
+	}
+	left, err := os.ReadDir(shelf.volumes["fast"].Path)
+	require.NoError(t, err)
+	if len(left) != 0 {
+		t.Errorf("the file landed on the host's disk: %v", left)
+	}
+}
+
 func TestDevicesOfTheHostAreDenied(t *testing.T) {
 	f := launchDaemon(t)
 	if id := f.run("", "", "touch", "/dev/null"); f.code(id) != 0 {

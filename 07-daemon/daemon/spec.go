@@ -41,7 +41,7 @@ func assemble(r *record, w world) (sandbox.Spec, error) {
 	return sandbox.Spec{
 		Root:          w.root,
 		ReadOnly:      r.HostConfig.ReadonlyRootfs,
-		Mounts:        layOut(append(systemMounts(r.HostConfig), w.files...), userMounts(r.Mounts, r.HostConfig)),
+		Mounts:        layOut(append(systemMounts(r.HostConfig), w.files...), userMounts(r)),
 		New:           kinds,
 		Join:          joins(w.join),
 		Hostname:      hostname(r, kinds),

@@ -59,6 +59,12 @@ func (d *Daemon) useVolume(r *record, p *place) error {
 		return err
 	}
 	p.Name, p.Source = v.Name, v.Path
+	if v.Mount.Type != "" {
+		if r.Driven == nil {
+			r.Driven = map[string]mount.Mount{}
+		}
+		r.Driven[v.Name] = v.Mount
+	}
 	if p.anonymous {
 		r.Anonymous = append(r.Anonymous, v.Name)
 	}

@@ -80,7 +80,7 @@ func (e *Engine) Info() (system.Info, error) {
 		IndexServerAddress: "https://index.docker.io/v1/",
 		RegistryConfig:     e.registryConfig(),
 		FirewallBackend:    &system.FirewallInfo{Driver: "nftables"},
-		Plugins:            system.PluginsInfo{Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "local", "none"}},
+		Plugins:            system.PluginsInfo{Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "none"}},
 		Labels:             []string{},
 		HTTPProxy:          os.Getenv("HTTP_PROXY"),
 		HTTPSProxy:         os.Getenv("HTTPS_PROXY"),

@@ -23,12 +23,16 @@ func (v volumes) Use(want daemon.Volume, container string) (daemon.Volume, error
 	if err != nil {
 		return daemon.Volume{}, err
 	}
-	return daemon.Volume{
+	used := daemon.Volume{
 		Name:      made.Name,
 		Path:      made.Path,
 		Anonymous: made.Anonymous,
 		Labels:    made.Labels,
 		Driver:    "local",
 		Options:   made.Options,
-	}, nil
+	}
+	if len(made.Options) > 0 { // they may name a tmpfs, or a share of another machine
+		used.Mount = made.Mount("")
+	}
+	return used, nil
 }
