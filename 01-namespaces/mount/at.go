@@ -11,7 +11,7 @@ import (
 // At makes the mount, with Target below the directory root, which a hostile
 // image may have filled: whatever links it has, the target is inside. A
 // missing target is made, a directory for a directory, an empty file for
-// anything else. Take it away with Unmount.
+// anything else. Take it away with Unmount. See mount(2), openat2(2).
 func (m Mount) At(root string) error {
 	o, err := m.Parse()
 	if err != nil {

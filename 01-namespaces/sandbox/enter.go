@@ -17,7 +17,7 @@ import (
 // be executed within reach of the container, where it could be read or
 // overwritten. So the same walker does it: a child that is still a copy of us
 // joins, call by call, and ends in the program. What depends on the image is
-// looked up before, from outside.
+// looked up before, from outside. See setns(2), pidfd_open(2).
 func Enter(pid int, p Process, stdio Stdio) (box *Sandbox, err error) {
 	var way undo.Stack
 	defer way.Run()
