@@ -7,11 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,7 +27,18 @@ import (
 )
 
 // The tests listen on loopback in a network namespace of their own.
-func TestMain(m *testing.M) { sandboxtest.Main(m, nil) }
+func TestMain(m *testing.M) {
+	sandboxtest.Main(m, map[string]func() int{"second-daemon": second})
+}
+
+// second is another process that wants the pid file of the first.
+func second() int {
+	if _, err := (Options{Pidfile: os.Args[1]}).claim(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
 
 func TestSocketIsForItsGroupAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sock")
@@ -184,8 +197,10 @@ func TestOneDaemonAPidFile(t *testing.T) {
 	if b, _ := os.ReadFile(o.Pidfile); string(b) != strconv.Itoa(os.Getpid()) {
 		t.Errorf("the pid file says %q, we are %d", b, os.Getpid())
 	}
-	if _, err := o.claim(); err == nil || !strings.Contains(err.Error(), "another drydockd holds") {
-		t.Errorf("a second daemon got the same directories: %v", err)
+	other := exec.Command("/proc/self/exe", o.Pidfile)
+	other.Args[0] = "second-daemon"
+	if out, err := other.Output(); err == nil || !strings.Contains(string(out), "another drydockd holds") {
+		t.Errorf("a second daemon got the same directories: %v, %s", err, out)
 	}
 	unlock()
 	if _, err := os.Stat(o.Pidfile); err == nil {

@@ -132,14 +132,16 @@ func serveAll(server *http.Server, sockets []net.Listener) (failures <-chan erro
 }
 
 // claim writes the pid file and makes sure that no other daemon works on the
-// same exec-root: it holds a lock on the file as long as the process lives
-// (flock(2) lets go of it by itself when the process dies).
+// same exec-root: it holds a lock on the file as long as the process lives.
+// The lock is of the kind that belongs to a process and is not inherited: a
+// shim that is just being born when its daemon is killed must not hold it. See
+// F_SETLK(2const).
 func (o Options) claim() (func(), error) {
 	f, err := os.OpenFile(o.Pidfile, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("write the pid file: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("another drydockd holds %s: use other --pidfile, --exec-root and --data-root beside it", o.Pidfile)
 	}
