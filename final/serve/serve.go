@@ -133,15 +133,12 @@ func serveAll(server *http.Server, sockets []net.Listener) (failures <-chan erro
 
 // claim writes the pid file and makes sure that no other daemon works on the
 // same exec-root: it holds a lock on the file as long as the process lives.
-// The lock is of the kind that belongs to a process and is not inherited: a
-// shim that is just being born when its daemon is killed must not hold it. See
-// F_SETLK(2const).
 func (o Options) claim() (func(), error) {
 	f, err := os.OpenFile(o.Pidfile, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("write the pid file: %w", err)
 	}
-	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+	if !lock(f) {
 		f.Close()
 		return nil, fmt.Errorf("another drydockd holds %s: use other --pidfile, --exec-root and --data-root beside it", o.Pidfile)
 	}
@@ -150,6 +147,20 @@ func (o Options) claim() (func(), error) {
 		return nil, fmt.Errorf("write the pid file: %w", err)
 	}
 	return func() { os.Remove(o.Pidfile); f.Close() }, nil
+}
+
+// lock takes the lock on f, or sees that somebody else holds it. A shim that
+// is just being born when its daemon is killed holds it, too, until its
+// execve: hence some patience. See flock(2).
+func lock(f *os.File) bool {
+	const patience, step = time.Second, 10 * time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || waited >= patience {
+			return err == nil
+		}
+		time.Sleep(step)
+	}
 }
 
 func writeAll(f *os.File, text string) error {
