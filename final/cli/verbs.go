@@ -18,7 +18,8 @@ var verbs = []verb{
 	{"build", (*App).buildCommand}, {"pull", (*App).pullCommand}, {"push", (*App).pushCommand},
 	{"images", (*App).imagesCommand}, {"version", (*App).versionCommand}, {"info", (*App).infoCommand},
 	{"login", (*App).loginCommand}, {"logout", (*App).logoutCommand},
-	{"attach", (*App).attachCommand}, {"create", (*App).createCommand}, {"events", (*App).eventsCommand},
+	{"attach", (*App).attachCommand}, {"commit", (*App).commitCommand}, {"create", (*App).createCommand},
+	{"diff", (*App).diffCommand}, {"events", (*App).eventsCommand}, {"export", (*App).exportCommand},
 	{"history", (*App).historyCommand}, {"import", (*App).importCommand}, {"inspect", (*App).inspectCommand},
 	{"kill", (*App).killCommand}, {"load", (*App).loadCommand}, {"logs", (*App).logsCommand},
 	{"pause", (*App).pauseCommand}, {"port", (*App).portCommand}, {"rename", (*App).renameCommand},
@@ -36,10 +37,11 @@ type group struct {
 
 var groups = []group{
 	{"container", "Manage containers", []verb{
-		{"attach", (*App).attachCommand}, {"create", (*App).createCommand}, {"exec", (*App).execCommand},
+		{"attach", (*App).attachCommand}, {"commit", (*App).commitCommand}, {"create", (*App).createCommand},
+		{"diff", (*App).diffCommand}, {"exec", (*App).execCommand}, {"export", (*App).exportCommand},
 		{"inspect", inspectOf("container")}, {"kill", (*App).killCommand}, {"logs", (*App).logsCommand},
 		{"ls", (*App).psCommand}, {"pause", (*App).pauseCommand}, {"port", (*App).portCommand},
-		{"rename", (*App).renameCommand}, {"restart", (*App).restartCommand}, {"rm", (*App).rmCommand},
+		{"prune", pruneContainers.command}, {"rename", (*App).renameCommand}, {"restart", (*App).restartCommand}, {"rm", (*App).rmCommand},
 		{"run", (*App).runCommand}, {"start", (*App).startCommand}, {"stats", (*App).statsCommand},
 		{"stop", (*App).stopCommand}, {"top", (*App).topCommand}, {"unpause", (*App).unpauseCommand},
 		{"wait", (*App).waitCommand},
@@ -47,18 +49,22 @@ var groups = []group{
 	{"image", "Manage images", []verb{
 		{"build", (*App).buildCommand}, {"history", (*App).historyCommand}, {"import", (*App).importCommand},
 		{"inspect", inspectOf("image")}, {"load", (*App).loadCommand}, {"ls", (*App).imagesCommand},
-		{"pull", (*App).pullCommand}, {"push", (*App).pushCommand}, {"rm", (*App).rmiCommand},
+		{"prune", pruneImages.command}, {"pull", (*App).pullCommand}, {"push", (*App).pushCommand},
+		{"rm", (*App).rmiCommand},
 		{"save", (*App).saveCommand}, {"tag", (*App).tagCommand},
 	}},
 	{"network", "Manage networks", []verb{
-		{"create", (*App).networkCreateCommand}, {"inspect", inspectOf("network")},
-		{"ls", (*App).networkLsCommand}, {"rm", (*App).networkRmCommand},
+		{"connect", (*App).networkConnectCommand}, {"create", (*App).networkCreateCommand},
+		{"disconnect", (*App).networkDisconnectCommand}, {"inspect", inspectOf("network")},
+		{"ls", (*App).networkLsCommand}, {"prune", pruneNetworks.command}, {"rm", (*App).networkRmCommand},
 	}},
 	{"volume", "Manage volumes", []verb{
 		{"create", (*App).volumeCreateCommand}, {"inspect", inspectOf("volume")},
-		{"ls", (*App).volumeLsCommand}, {"rm", (*App).volumeRmCommand},
+		{"ls", (*App).volumeLsCommand}, {"prune", pruneVolumes.command}, {"rm", (*App).volumeRmCommand},
 	}},
-	{"system", "Manage the engine", []verb{{"events", (*App).eventsCommand}, {"info", (*App).infoCommand}}},
+	{"system", "Manage the engine", []verb{
+		{"events", (*App).eventsCommand}, {"info", (*App).infoCommand}, {"prune", (*App).systemPruneCommand},
+	}},
 }
 
 // addVerbs builds the verb or the group that args ask for, or all of them.

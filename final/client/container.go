@@ -55,3 +55,23 @@ func (c *Client) Prune(ctx context.Context, kind string, filters map[string][]st
 	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/" + kind + "/prune", Query: withFilters(filters)}, &answer)
 	return answer, err
 }
+
+// Changes lists what a container changed in its file system.
+func (c *Client) Changes(ctx context.Context, ref string) ([]container.FilesystemChange, error) {
+	var changes []container.FilesystemChange
+	err := c.get(ctx, "/containers/"+ref+"/changes", nil, &changes)
+	return changes, err
+}
+
+// Export reads a container's file system as one tar.
+func (c *Client) Export(ctx context.Context, ref string) (io.ReadCloser, error) {
+	return c.Stream(ctx, client.Request{Method: http.MethodGet, Path: "/containers/" + ref + "/export"})
+}
+
+// Commit makes an image of a container and returns its id; see Docker's POST
+// /commit for q.
+func (c *Client) Commit(ctx context.Context, q url.Values) (string, error) {
+	var made container.CommitResponse
+	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/commit", Query: q}, &made)
+	return made.ID, err
+}

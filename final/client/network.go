@@ -30,6 +30,16 @@ func (c *Client) RemoveNetwork(ctx context.Context, ref string) error {
 	return c.Do(ctx, client.Request{Method: http.MethodDelete, Path: "/networks/" + ref}, nil)
 }
 
+// ConnectNetwork joins a container to a network.
+func (c *Client) ConnectNetwork(ctx context.Context, ref string, r network.ConnectRequest) error {
+	return c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/networks/" + ref + "/connect", Body: r}, nil)
+}
+
+// DisconnectNetwork takes a container off a network.
+func (c *Client) DisconnectNetwork(ctx context.Context, ref string, r network.DisconnectRequest) error {
+	return c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/networks/" + ref + "/disconnect", Body: r}, nil)
+}
+
 // Volumes lists volumes; filters may be nil.
 func (c *Client) Volumes(ctx context.Context, filters map[string][]string) ([]volume.Volume, error) {
 	var list volume.ListResponse
