@@ -24,6 +24,24 @@ func get(c *http.Client, url string) (string, error) {
 	return string(b), err
 }
 
+// callAPI is `api METHOD PATH BODY`: a request that not every client can make.
+func callAPI(ts *testscript.TestScript, neg bool, args []string) {
+	path := strings.TrimPrefix(stageOf(ts).host(), "unix://")
+	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequest(args[0], "http://engine"+args[1], strings.NewReader(args[2]))
+	ts.Check(err)
+	request.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(request)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+	if (resp.StatusCode >= 400) != neg {
+		ts.Fatalf("%s %s: %s", args[0], args[1], resp.Status)
+	}
+}
+
 // wantClean is `clean`: after a stopped engine nothing of it is left on the
 // machine. The story must have removed its containers and called stopd.
 func wantClean(ts *testscript.TestScript, neg bool, args []string) {

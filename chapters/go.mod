@@ -7,13 +7,13 @@ require (
 	drydock/05-registry v0.0.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/stretchr/testify v1.12.1
+	golang.org/x/sys v0.49.0
 )
 
 require (
 	drydock/04-images v0.0.0 // indirect
 	github.com/google/go-containerregistry v0.22.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 )
 

@@ -65,6 +65,7 @@ func tell(t *testing.T, bin, client string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "final/testdata",
 		RequireExplicitExec: true,
+		Deadline:            time.Now().Add(3 * time.Minute), // a story that hangs fails
 		Setup: func(env *testscript.Env) error {
 			s := newStage(bin, client, env.WorkDir)
 			env.Values["stage"] = s
@@ -74,12 +75,13 @@ func tell(t *testing.T, bin, client string) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("DOCKER_BUILDKIT", "0")
 			env.Setenv("PORT", strconv.Itoa(20000+10*s.number))
+			env.Setenv("N", strconv.Itoa(s.number))
 			env.Setenv("PATH", os.Getenv("PATH"))
 			return s.open()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"drydock": runClient, "status": wantStatus, "killd": killDaemon, "stopd": stopDaemon, "startd": startDaemon,
-			"registry": openRegistry, "answers": wantAnswer, "until": until, "clean": wantClean,
+			"registry": openRegistry, "answers": wantAnswer, "until": until, "clean": wantClean, "converse": converse, "api": callAPI,
 		},
 	})
 }
