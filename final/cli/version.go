@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/docker/go-units"
@@ -98,7 +100,8 @@ func (a *App) printInfo(i system.Info) {
 	}
 	p(" Logging Driver: %s\n Cgroup Driver: %s\n Cgroup Version: %s", i.LoggingDriver, i.CgroupDriver, i.CgroupVersion)
 	p(" Plugins:\n  Volume: %s\n  Network: %s\n  Log: %s", strings.Join(i.Plugins.Volume, " "), strings.Join(i.Plugins.Network, " "), strings.Join(i.Plugins.Log, " "))
-	p(" Swarm: %s\n Default Runtime: %s\n Security Options:", i.Swarm.LocalNodeState, i.DefaultRuntime)
+	p(" Swarm: %s\n Runtimes: %s\n Default Runtime: %s\n Security Options:", i.Swarm.LocalNodeState,
+		strings.Join(slices.Sorted(maps.Keys(i.Runtimes)), " "), i.DefaultRuntime)
 	for _, option := range i.SecurityOptions {
 		for field := range strings.SplitSeq(option, ",") {
 			if name, ok := strings.CutPrefix(field, "name="); ok {
@@ -110,8 +113,33 @@ func (a *App) printInfo(i system.Info) {
 	}
 	p(" Kernel Version: %s\n Operating System: %s\n OSType: %s\n Architecture: %s", i.KernelVersion, i.OperatingSystem, i.OSType, i.Architecture)
 	p(" CPUs: %d\n Total Memory: %s\n Name: %s\n ID: %s\n Docker Root Dir: %s", i.NCPU, units.BytesSize(float64(i.MemTotal)), i.Name, i.ID, i.DockerRootDir)
-	p(" Debug Mode: %t\n Live Restore Enabled: %t", i.Debug, i.LiveRestoreEnabled)
+	a.printState(i)
 	for _, warning := range i.Warnings {
 		fmt.Fprintln(a.Err, warning)
 	}
+}
+
+// printState is what changes while the engine runs, and whom it trusts.
+func (a *App) printState(i system.Info) {
+	p := func(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
+	p(" Debug Mode: %t", i.Debug)
+	if i.Debug {
+		p("  File Descriptors: %d\n  Goroutines: %d\n  System Time: %s\n  EventsListeners: %d", i.NFd, i.NGoroutines, i.SystemTime, i.NEventsListener)
+	}
+	p(" Experimental: %t", i.ExperimentalBuild)
+	if r := i.RegistryConfig; r != nil {
+		p(" Insecure Registries:")
+		for _, host := range slices.Sorted(maps.Keys(r.IndexConfigs)) {
+			if !r.IndexConfigs[host].Secure {
+				p("  %s", host)
+			}
+		}
+		for _, network := range r.InsecureRegistryCIDRs {
+			p("  %s", network)
+		}
+		if len(r.Mirrors) > 0 {
+			p(" Registry Mirrors:\n  %s", strings.Join(r.Mirrors, "\n  "))
+		}
+	}
+	p(" Live Restore Enabled: %t\n", i.LiveRestoreEnabled)
 }
