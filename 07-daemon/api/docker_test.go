@@ -47,6 +47,7 @@ type harbour struct {
 	t      testing.TB
 	d      *daemon.Daemon
 	socket string
+	server *http.Server
 }
 
 func open(t testing.TB) harbour {
@@ -60,14 +61,14 @@ func open(t testing.TB) harbour {
 	mux := http.NewServeMux()
 	Register(mux, d)
 	mux.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "OK") })
-	h := harbour{t, d, filepath.Join(t.TempDir(), "s")}
+	server := &http.Server{Handler: Version("test", mux)}
+	h := harbour{t, d, filepath.Join(t.TempDir(), "s"), server}
 	listener, err := net.Listen("unix", h.socket)
 	require.NoError(t, err)
-	server := &http.Server{Handler: Version("test", mux)}
 	go server.Serve(listener)
 	t.Cleanup(func() {
 		server.Close()
-		list, _ := d.List(daemon.ListOptions{All: true})
+		list, _ := d.List(all)
 		for _, c := range list {
 			d.Remove(context.Background(), c.ID, daemon.RemoveOptions{Force: true})
 		}
@@ -78,6 +79,8 @@ func open(t testing.TB) harbour {
 	})
 	return h
 }
+
+var all = daemon.ListOptions{All: true}
 
 // docker runs the stock command and returns both outputs and the exit code.
 func (h harbour) docker(stdin string, args ...string) (string, int) {
@@ -149,13 +152,15 @@ func TestStockDockerCommand(t *testing.T) {
 	}
 }
 
-// dial sends a request and leaves the connection open.
+// dial begins a request, if head is one, and leaves the connection open.
 func (h harbour) dial(head string) (*net.UnixConn, *bufio.Reader) {
 	h.t.Helper()
 	conn, err := net.Dial("unix", h.socket)
 	require.NoError(h.t, err)
-	_, err = fmt.Fprintf(conn, "%s\r\nHost: x\r\n", head)
-	require.NoError(h.t, err)
+	if head != "" {
+		_, err = fmt.Fprintf(conn, "%s\r\nHost: x\r\n", head)
+		require.NoError(h.t, err)
+	}
 	return conn.(*net.UnixConn), bufio.NewReader(conn)
 }
 
@@ -200,34 +205,6 @@ func TestHalfCloseReachesTheProgram(t *testing.T) {
 		}
 		conn.Close()
 	}
-}
-
-// Clients that attach and go away leave nothing behind.
-func TestAttachAndDrop(t *testing.T) {
-	h := open(t)
-	id := h.create(`{"Image":"probe","Cmd":["/bin/sleep","100"],"HostConfig":{"NetworkMode":"none"}}`)
-	attach := func() {
-		conn, r := h.dial("POST /v1.51/containers/" + id + "/attach?stream=1&stdout=1 HTTP/1.1")
-		io.WriteString(conn, "\r\n")
-		_, err := r.ReadString('\n')
-		require.NoError(t, err)
-		conn.Close()
-	}
-	attach()
-	before := descriptors(t)
-	for range 200 {
-		attach()
-	}
-	if after := descriptors(t); after > before+10 {
-		t.Errorf("%d descriptors before, %d after 200 clients came and went", before, after)
-	}
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(entries)
 }
 
 func TestRoutesThatDoNotExist(t *testing.T) {

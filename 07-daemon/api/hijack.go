@@ -2,6 +2,8 @@ package api
 
 import (
 	"bufio"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +11,9 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 
+	"github.com/moby/moby/api/types/common"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,14 +50,30 @@ func hijack(w http.ResponseWriter, r *http.Request, contentType string, serve se
 		return fmt.Errorf("take the connection over: %w", err)
 	}
 	defer conn.Close()
+	greeted := false
 	greet := func() error {
+		greeted = true
 		_, err := io.WriteString(conn, greeting(r, contentType, w.Header()))
 		return err
 	}
-	if file := descriptor(conn); file != nil && buffered.Reader.Buffered() == 0 {
-		return answered(serve(file, greet))
+	if file := descriptor(conn, buffered.Reader); file != nil {
+		err = serve(file, greet)
+	} else {
+		err = relay(conn, buffered.Reader, func(pair *os.File) error { return serve(pair, greet) })
 	}
-	return answered(relay(conn, buffered.Reader, func(pair *os.File) error { return serve(pair, greet) }))
+	if err != nil && !greeted {
+		refuse(conn, err)
+	}
+	return answered(err)
+}
+
+// refuse answers a client that was not greeted: the container went between
+// the question and the answer.
+func refuse(conn net.Conn, err error) {
+	text, _ := json.Marshal(common.ErrorResponse{Message: err.Error()}) // a string cannot fail
+	status := statusOf(err)
+	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(text), text)
 }
 
 // answered drops an error: the client has its status line already, and was
@@ -73,10 +93,11 @@ func greeting(r *http.Request, contentType string, h http.Header) string {
 	return head + "\r\n"
 }
 
-// descriptor is a second descriptor of a plain socket, nil for anything else.
-func descriptor(conn net.Conn) *os.File {
+// descriptor is a second descriptor of a plain socket, nil for anything else,
+// and for one of which a part was read already.
+func descriptor(conn net.Conn, read *bufio.Reader) *os.File {
 	plain, ok := conn.(interface{ File() (*os.File, error) })
-	if !ok {
+	if !ok || read.Buffered() > 0 {
 		return nil
 	}
 	f, err := plain.File()
@@ -86,34 +107,68 @@ func descriptor(conn net.Conn) *os.File {
 	return f
 }
 
-// relay stands between a connection that is no socket and the shim. It ends
-// when the shim let go of its end.
+// relay stands between a connection that is no plain socket and the shim. It
+// ends when either lets go of its end.
 func relay(conn net.Conn, rest *bufio.Reader, serve func(*os.File) error) error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	ours, theirs, err := socketpair()
 	if err != nil {
-		return fmt.Errorf("make a pair of sockets: %w", err)
-	}
-	ours, err := net.FileConn(os.NewFile(uintptr(pair[0]), "relay"))
-	if err != nil {
-		unix.Close(pair[0])
-		unix.Close(pair[1])
 		return err
 	}
-	if err := serve(os.NewFile(uintptr(pair[1]), "relay")); err != nil {
-		return errors.Join(err, ours.Close())
+	defer ours.Close()
+	if err := serve(theirs); err != nil {
+		return err
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		io.Copy(ours, rest)
-		if half, ok := ours.(*net.UnixConn); ok {
-			half.CloseWrite() // the program sees the end of its input
+		ours.CloseWrite() // the program sees the end of its input
+		if hungUp(conn) {
+			ours.Close()
 		}
 	})
 	io.Copy(conn, ours)
 	conn.Close()
-	ours.Close()
 	wg.Wait()
 	return nil
+}
+
+// socketpair makes one end to copy with, and one to give away. See
+// socketpair(2).
+func socketpair() (ours *net.UnixConn, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a pair of sockets: %w", err)
+	}
+	near, far := os.NewFile(uintptr(pair[0]), "relay"), os.NewFile(uintptr(pair[1]), "relay")
+	defer near.Close() // FileConn has one of its own
+	conn, err := net.FileConn(near)
+	if err != nil {
+		return nil, nil, errors.Join(err, far.Close())
+	}
+	return conn.(*net.UnixConn), far, nil
+}
+
+// hungUp waits until the other side has closed both directions, and says
+// whether it has: false means that conn was closed here. A client that only
+// ended its input still wants to read, and a silent container never writes, so
+// that no error would tell. See poll(2), POLLHUP.
+func hungUp(conn net.Conn) bool {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	plain, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		return false
+	}
+	return raw.Read(func(fd uintptr) bool {
+		ask := []unix.PollFd{{Fd: int32(fd)}}
+		n, _ := unix.Poll(ask, 0)
+		return n > 0 && ask[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+	}) == nil
 }
 
 // descriptorCopy is one more descriptor of conn, to speak on after conn was
