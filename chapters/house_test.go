@@ -262,7 +262,9 @@ func TestNothingElseAtTheTop(t *testing.T) {
 // dependencies lists what the package at path links, in the workspace.
 func dependencies(t *testing.T, path string) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", path).CombinedOutput()
+	cmd := exec.Command("go", "list", "-deps", path)
+	cmd.Dir = "../final"
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return strings.Fields(string(out))
 }

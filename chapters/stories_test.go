@@ -29,6 +29,7 @@ func build(t *testing.T, work string) string {
 	t.Helper()
 	bin := t.TempDir()
 	cmd := exec.Command("go", "build", "-o", bin, "drydock/final/cmd/drydock", "drydock/final/cmd/drydockd", "drydock/final/cmd/drydock-shim")
+	cmd.Dir = "../final" // whose go.mod knows all that it needs, also without a workspace
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if work != "" {
 		cmd.Env = append(cmd.Env, "GOWORK="+work)
