@@ -2,7 +2,6 @@ package engine
 
 import (
 	"strconv"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/api/types/container"
@@ -50,12 +49,11 @@ func health(h *v1.HealthConfig) *container.HealthConfig {
 		return nil
 	}
 	return &container.HealthConfig{
-		Test:          h.Test,
-		Interval:      h.Interval,
-		Timeout:       h.Timeout,
-		StartPeriod:   h.StartPeriod,
-		StartInterval: time.Duration(0),
-		Retries:       h.Retries,
+		Test:        h.Test,
+		Interval:    h.Interval,
+		Timeout:     h.Timeout,
+		StartPeriod: h.StartPeriod,
+		Retries:     h.Retries,
 	}
 }
 
