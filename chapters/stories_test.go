@@ -82,7 +82,7 @@ func tell(t *testing.T, bin, client string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"drydock": runClient, "status": wantStatus, "killd": killDaemon, "stopd": stopDaemon, "startd": startDaemon,
-			"registry": openRegistry, "answers": wantAnswer, "until": until, "clean": wantClean, "converse": converse, "api": callAPI,
+			"registry": openRegistry, "answers": wantAnswer, "until": until, "clean": wantClean, "converse": converse, "api": callAPI, "refused": refuseDaemon,
 		},
 	})
 }
@@ -112,8 +112,8 @@ func (s *stage) bridge() string { return fmt.Sprintf("dry%d", s.number) }
 // machine, so the name says whose they are.
 func (s *stage) group() string { return filepath.Base(filepath.Dir(s.bin)) + "-" + s.bridge() }
 
-// open starts the engine and waits until it answers.
-func (s *stage) open() error {
+// open starts the engine, with more flags perhaps, and waits until it answers.
+func (s *stage) open(more ...string) error {
 	if err := os.MkdirAll(s.engine(""), 0o755); err != nil {
 		return err
 	}
@@ -122,8 +122,9 @@ func (s *stage) open() error {
 		return err
 	}
 	defer log.Close()
-	s.daemon = exec.Command(filepath.Join(s.bin, "drydockd"), "-H", s.host(), "--data-root", s.engine("data"), "--exec-root", s.engine("run"),
-		"--bridge", s.bridge(), "--bip", fmt.Sprintf("10.77.%d.1/24", s.number), "--cgroup-parent", s.group())
+	flags := []string{"-H", s.host(), "--data-root", s.engine("data"), "--exec-root", s.engine("run"),
+		"--bridge", s.bridge(), "--bip", fmt.Sprintf("10.77.%d.1/24", s.number), "--cgroup-parent", s.group()}
+	s.daemon = exec.Command(filepath.Join(s.bin, "drydockd"), append(flags, more...)...)
 	s.daemon.Stdout, s.daemon.Stderr = log, log
 	if err := s.daemon.Start(); err != nil {
 		return err
@@ -192,8 +193,17 @@ func stopDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	stageOf(ts).end(syscall.SIGTERM)
 }
 
-// startDaemon is `startd`.
-func startDaemon(ts *testscript.TestScript, neg bool, args []string) { ts.Check(stageOf(ts).open()) }
+// startDaemon is `startd FLAG...`.
+func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(stageOf(ts).open(args...))
+}
+
+// refuseDaemon is `refused FLAG...`: a second daemon that must not start.
+func refuseDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	if ts.Exec(filepath.Join(stageOf(ts).bin, "drydockd"), args...) == nil {
+		ts.Fatalf("drydockd %s: it ran", strings.Join(args, " "))
+	}
+}
 
 // openRegistry is `registry`: a registry on loopback, its address in
 // $REGISTRY.
