@@ -171,7 +171,7 @@ func (o *createOptions) request(flags *pflag.FlagSet, args []string) (container.
 		o.config.Entrypoint = []string{o.entrypoint} // [""] clears the image's
 	}
 	o.setPairs()
-	o.host.CapAdd, o.host.CapDrop = capabilities(o.host.CapAdd, o.host.CapDrop)
+	o.host.CapAdd, o.host.CapDrop = capabilities(o.host.CapAdd), capabilities(o.host.CapDrop)
 	o.host.ContainerIDFile = o.cidfile
 	for _, step := range []func() error{
 		func() error { return lowercase(args[0]) }, o.checkPull, o.setEnv, o.setLabels, o.setSecurity, o.setRestart, o.setHealth, o.setVolumes, o.setDevices, o.setPorts,

@@ -194,19 +194,9 @@ func extraHost(text string) (string, error) {
 	return name + ":" + ip, nil
 }
 
-// capabilities writes them as the kernel's headers do; what is both added and
-// dropped is added.
-func capabilities(add, drop []string) (added, dropped []string) {
-	added = capabilityNames(add)
-	for _, name := range capabilityNames(drop) {
-		if !slices.Contains(added, name) {
-			dropped = append(dropped, name)
-		}
-	}
-	return added, dropped
-}
-
-func capabilityNames(list []string) (names []string) {
+// capabilities writes names of capabilities as the kernel's headers do, each
+// of them once.
+func capabilities(list []string) (names []string) {
 	for _, name := range list {
 		name = strings.ToUpper(strings.TrimSpace(name))
 		if name != "ALL" {

@@ -35,6 +35,7 @@ var asked = []string{
 	"--ulimit nofile=10:20 --ulimit core=0 --sysctl net.ipv4.ip_forward=1 img",
 	"--cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop ALL img",
 	"--cap-add all --cap-add chown --cap-drop mknod --privileged img",
+	"--cap-add chown --cap-drop CAP_CHOWN --cap-drop kill img",
 	"--security-opt no-new-privileges --security-opt seccomp=profile.json img",
 	"--security-opt seccomp=unconfined --read-only --init img",
 	"-v /a:/b:ro -v ./rel:/c -v name:/d -v /anon --tmpfs /t --tmpfs /u:size=1m img",

@@ -85,6 +85,23 @@ func TestRunAttachesAndWaitsBeforeItStarts(t *testing.T) {
 	}
 }
 
+func TestRunWaitsForTheRemoval(t *testing.T) {
+	for _, c := range []struct{ flag, condition string }{{"--rm=false", "next-exit"}, {"--rm", "removed"}} {
+		l, condition := newLife(), ""
+		l.exit <- 0
+		routes := l.routes()
+		wait := routes["POST /containers/c1/wait"]
+		routes["POST /containers/c1/wait"] = func(w http.ResponseWriter, r *http.Request) {
+			condition = r.URL.Query().Get("condition")
+			wait(w, r)
+		}
+		newFake(t, routes).run("run", c.flag, "img")
+		if condition != c.condition {
+			t.Errorf("run %s waits for %q, want %q: the name must be free when it ends", c.flag, condition, c.condition)
+		}
+	}
+}
+
 func TestRunDetachedAsksForNothingMore(t *testing.T) {
 	f := newFake(t, newLife().routes())
 	if got, want := f.run("run", "-d", "img"), (result{0, "c1\n", ""}); got != want {
@@ -179,9 +196,9 @@ func TestSignalsAreTheProgrammes(t *testing.T) {
 		killed := make(chan string, 1)
 		l.talk = func(net.Conn) {
 			syscall.Kill(os.Getpid(), signal)
-			l.exit <- 42
-			<-l.started
-			killed <- <-killed // the connection ends after the kill
+			sent := <-killed
+			l.exit <- 42 // not before: whoever gave up at the signal misses it
+			killed <- sent
 		}
 		l.others = map[string]func(*http.Request) int{"kill": func(r *http.Request) int {
 			killed <- r.URL.Query().Get("signal")
