@@ -105,7 +105,7 @@ func launchDaemon(t testing.TB, change ...func(*Config)) fleet {
 	sandboxtest.NeedRoot(t)
 	c := Config{CgroupRoot: "drydock-test-" + newID()[:8]}
 	c.Root, c.ExecRoot = t.TempDir(), t.TempDir()
-	root := tree(sandboxtest.Root(t, "stubborn", "touch", "httpd", "fetch"))
+	root := tree(sandboxtest.Root(t, "stubborn", "touch", "httpd", "fetch", "descriptors", "mountgroups"))
 	c.Images, c.Snapshots = root, root
 	for _, f := range change {
 		f(&c)

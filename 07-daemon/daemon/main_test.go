@@ -24,6 +24,8 @@ func TestMain(m *testing.M) {
 		"touch":        touch,
 		"httpd":        httpd,
 		"fetch":        fetch,
+		"descriptors":  descriptors,
+		"mountgroups":  mountGroups,
 	})
 }
 

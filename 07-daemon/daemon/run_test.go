@@ -19,11 +19,14 @@ import (
 
 var background = context.Background()
 
-// logs is what Logs writes, taken out of its frames.
+// logs is what Logs writes, taken out of its frames if it is in any.
 func (f fleet) logs(id string, o LogOptions) string {
 	f.t.Helper()
 	var framed, plain bytes.Buffer
 	require.NoError(f.t, f.Logs(background, id, o, &framed))
+	if raw, _ := f.Terminal(id); raw {
+		return framed.String()
+	}
 	require.NoError(f.t, stdio.Split(&plain, &plain, &framed))
 	return plain.String()
 }
