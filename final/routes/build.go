@@ -160,7 +160,7 @@ func puller(e *engine.Engine, p *progress, all map[string]registrytypes.AuthConf
 			c = all[auth.Key(ref.Host)]
 		}
 		cred := registry.Credentials{Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken}
-		if err := fetch(ctx, e, ref, platform, cred, p); err != nil {
+		if err := (transfer{e, p, cred}).fetch(ctx, ref, platform); err != nil {
 			return nil, err
 		}
 		return e.Images.Get(ref.String())

@@ -44,18 +44,26 @@ func pull(w http.ResponseWriter, r *http.Request, e *engine.Engine) error {
 		return err
 	}
 	p := newProgress(w)
-	return p.end(fetch(r.Context(), e, ref, platform, cred, p))
+	return p.end(transfer{e, p, cred}.fetch(r.Context(), ref, platform))
+}
+
+// A transfer moves images between the engine and a registry, and tells how
+// far it is.
+type transfer struct {
+	*engine.Engine
+	*progress
+	cred registry.Credentials
 }
 
 // fetch is the pull itself: a lazy image from chapter 5, put away by chapter
 // 4, which reads its layers.
-func fetch(ctx context.Context, e *engine.Engine, ref registry.Reference, platform v1.Platform, cred registry.Credentials, p *progress) error {
-	img, err := e.Registry.Pull(ctx, ref, platform, cred)
+func (t transfer) fetch(ctx context.Context, ref registry.Reference, platform v1.Platform) error {
+	img, err := t.Registry.Pull(ctx, ref, platform, t.cred)
 	if err != nil {
 		return engine.Classify(err)
 	}
-	p.send(message{ID: tagOf(ref), Status: "Pulling from " + ref.Repository})
-	before, _ := e.Images.Get(ref.String())
+	t.send(message{ID: tagOf(ref), Status: "Pulling from " + ref.Repository})
+	before, _ := t.Images.Get(ref.String())
 	digest, err := registry.Named(img)
 	if err != nil {
 		return err
@@ -64,17 +72,17 @@ func fetch(ctx context.Context, e *engine.Engine, ref registry.Reference, platfo
 	if ref.Digest == "" { // a digest in the reference wins over its tag
 		names = append(names, ref.String())
 	}
-	got, err := e.Images.Put(ctx, img, p.layer, names...)
+	got, err := t.Images.Put(ctx, img, t.layer, names...)
 	if err != nil {
 		return engine.Classify(err)
 	}
-	p.status("Digest: " + digest.String())
+	t.status("Digest: " + digest.String())
 	if before != nil && before.ID == got.ID {
-		p.status("Status: Image is up to date for " + ref.Familiar())
+		t.status("Status: Image is up to date for " + ref.Familiar())
 	} else {
-		p.status("Status: Downloaded newer image for " + ref.Familiar())
+		t.status("Status: Downloaded newer image for " + ref.Familiar())
 	}
-	publish(e, "pull", ref.Familiar(), ref.Familiar())
+	publish(t.Engine, "pull", ref.Familiar(), ref.Familiar())
 	return nil
 }
 
@@ -106,7 +114,7 @@ func push(w http.ResponseWriter, r *http.Request, e *engine.Engine, name string)
 		}
 	}
 	for _, one := range refs {
-		if err := post(r.Context(), e, one, cred, p); err != nil {
+		if err := (transfer{e, p, cred}).post(r.Context(), one); err != nil {
 			return p.end(err)
 		}
 	}
@@ -114,18 +122,18 @@ func push(w http.ResponseWriter, r *http.Request, e *engine.Engine, name string)
 }
 
 // post is the push of one tag.
-func post(ctx context.Context, e *engine.Engine, ref registry.Reference, cred registry.Credentials, p *progress) error {
-	img, err := e.Images.Get(ref.String())
+func (t transfer) post(ctx context.Context, ref registry.Reference) error {
+	img, err := t.Images.Get(ref.String())
 	if err != nil {
 		return errdefs.ErrNotFound.WithMessage("An image does not exist locally with the tag: " + ref.Name())
 	}
-	sent, err := e.Registry.Push(ctx, ref, img.Image, cred, p.layer)
+	sent, err := t.Registry.Push(ctx, ref, img.Image, t.cred, t.layer)
 	if err != nil {
 		return engine.Classify(err)
 	}
-	p.status(fmt.Sprintf("%s: digest: %s size: %d", ref.Tag, sent.Digest, sent.Size))
-	p.send(message{Aux: map[string]any{"Tag": ref.Tag, "Digest": sent.Digest.String(), "Size": sent.Size}})
-	publish(e, "push", ref.Familiar(), ref.Familiar())
+	t.status(fmt.Sprintf("%s: digest: %s size: %d", ref.Tag, sent.Digest, sent.Size))
+	t.send(message{Aux: map[string]any{"Tag": ref.Tag, "Digest": sent.Digest.String(), "Size": sent.Size}})
+	publish(t.Engine, "push", ref.Familiar(), ref.Familiar())
 	return nil
 }
 
