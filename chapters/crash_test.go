@@ -84,7 +84,7 @@ func TestDaemonKilledAtAnyMoment(t *testing.T) {
 	require.NoError(t, c.open())
 	t.Cleanup(c.clear)
 	c.openRegistry()
-	links := c.links()
+	links, trees := c.links(), c.trees()
 
 	pids := c.startSteady()
 	seed := uint64(time.Now().UnixNano())
@@ -101,14 +101,14 @@ func TestDaemonKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("round %d\n%s", round, c.logTail())
 		}
 	}
-	c.tidyUp(links)
+	c.tidyUp(links, trees)
 	t.Logf("found after crashes: %v", c.seen)
 }
 
 // startSteady runs the containers that must never notice anything.
 func (c *crash) startSteady() (pids []string) {
 	for i := range steady {
-		c.must("run", "-d", "--name", fmt.Sprintf("steady%d", i), "-p", "127.0.0.1::80", "drydock/base",
+		c.must("run", "-d", "--name", fmt.Sprintf("steady%d", i), "-p", "127.0.0.1::80", "-v", "log:/log", "drydock/base",
 			"sh", "-c", "i=0; while true; do i=$((i+1)); echo $i; sleep 0.01; done")
 		pids = append(pids, c.must("inspect", "-f", "{{.State.Pid}}", fmt.Sprintf("steady%d", i)))
 	}
@@ -225,8 +225,12 @@ func (c *crash) state(name string) (state, code string) {
 }
 
 // tidyUp removes everything and looks for what is left.
-func (c *crash) tidyUp(links []string) {
+func (c *crash) tidyUp(links []string, trees int) {
+	if err := c.try("volume", "rm", "log"); err == nil {
+		c.Error("a volume went while a container used it")
+	}
 	c.must("rm", "-f", "steady0", "steady1", "steady2")
+	c.must("volume", "rm", "log")
 	if got := c.must("ps", "-aq"); got != "" {
 		c.Errorf("containers that nobody asked for: %s", got)
 	}
@@ -237,6 +241,9 @@ func (c *crash) tidyUp(links []string) {
 		if !slices.Contains(links, l) {
 			left = append(left, "link: "+l)
 		}
+	}
+	if now := c.trees(); now != trees {
+		left = append(left, fmt.Sprintf("trees: %d, not %d", now, trees))
 	}
 	if rules, err := exec.Command("nft", "list", "ruleset").Output(); err == nil && strings.Contains(string(rules), c.bridge()) {
 		left = append(left, "rules: "+string(rules))
@@ -292,6 +299,13 @@ func (c *crash) links() (names []string) {
 		}
 	}
 	return names
+}
+
+// trees counts the snapshots: those of the image alone when all is well.
+func (c *crash) trees() int {
+	found, err := filepath.Glob(filepath.Join(c.engine("data"), "snapshots", "[0-9]*"))
+	require.NoError(c, err)
+	return len(found)
 }
 
 // logTail is the end of what the daemons said, for a failure.

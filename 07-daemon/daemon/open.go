@@ -60,6 +60,9 @@ func Open(c Config) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(c.ExecRoot, 0o711); err != nil {
+		return nil, err
+	}
 	tree, err := cgroup.Detect()
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"drydock/06-networking/bridge"
@@ -155,6 +156,9 @@ func (d *Daemon) sweep() {
 	}
 	for _, e := range entries {
 		dir := d.shimDir(e.Name())
+		if strings.HasPrefix(e.Name(), "copy-") { // where an image was mounted, out of sight
+			os.Remove(dir)
+		}
 		if _, known := d.boxes[e.Name()]; known || len(e.Name()) != 64 {
 			continue
 		}

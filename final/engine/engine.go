@@ -60,6 +60,9 @@ type Engine struct {
 // Open reads what is below Root, adopts the containers that run, and is ready.
 // Close it.
 func Open(c Config) (e *Engine, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	e = &Engine{Events: &event.Bus{}, config: c, since: time.Now()}
 	var back undo.Stack
 	defer back.If(&err)
@@ -87,8 +90,13 @@ func Open(c Config) (e *Engine, err error) {
 		}
 		back.Push(func() { e.Networks.Close() })
 	}
-	e.Containers, err = e.openContainers()
-	return e, err
+	if e.Containers, err = e.openContainers(); err != nil {
+		return nil, err
+	}
+	if err := e.settle(); err != nil {
+		e.config.Logger.Warn("settle", "error", err) // a reason to complain, none to refuse
+	}
+	return e, nil
 }
 
 // openContainers wires chapter 7 to all others.

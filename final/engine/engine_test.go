@@ -1,15 +1,21 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/stretchr/testify/require"
+
+	"drydock/07-daemon/daemon"
 )
 
 func TestAnEngineKnowsItselfAgain(t *testing.T) {
@@ -89,4 +95,29 @@ func TestMembersShowTheirPrefix(t *testing.T) {
 	if member("web", &network.EndpointSettings{}).IPv4Address.IsValid() {
 		t.Error("a container that does not run has an address")
 	}
+}
+
+func TestVolumesAreInUseAgainAndLostTreesGo(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	_, err := e.Images.Import(context.Background(), bytes.NewReader(make([]byte, 1024)), v1.Config{Cmd: []string{"x"}}, "", "empty")
+	require.NoError(t, err)
+	_, err = e.Containers.Create(context.Background(), "keeper", container.CreateRequest{
+		Config:     &container.Config{Image: "empty"},
+		HostConfig: &container.HostConfig{NetworkMode: "none", Binds: []string{"kept:/data"}},
+	})
+	require.NoError(t, err)
+	lost := strings.Repeat("ab", 32) // a daemon died between tree and record
+	require.NoError(t, e.Snapshots.Prepare(lost, ""))
+	require.NoError(t, e.Close(context.Background()))
+
+	e = open(t, dir)
+	defer e.Close(context.Background())
+	require.ErrorContains(t, e.Volumes.Remove("kept"), "in use")
+	keys := e.Snapshots.Names(false)
+	if len(keys) != 1 || keys[0] == lost {
+		t.Errorf("trees %v, want that of the container alone", keys)
+	}
+	require.NoError(t, e.Containers.Remove(context.Background(), "keeper", daemon.RemoveOptions{}))
+	require.NoError(t, e.Volumes.Remove("kept"))
 }
