@@ -209,10 +209,10 @@ func (s Spec) unshareCgroup() []Call {
 		Text: "unshare the cgroup namespace"}}
 }
 
-// gate tells the parent that the world stands, and waits for its word.
+// gate tells the parent that the world is built, and waits for its word.
 func gate(name string) []Call {
 	ready := Call{Name: "write", Args: []any{control, ready.bytes(), 16},
-		Text: "say that the world stands"}
+		Text: "tell the parent that all is built"}
 	return append([]Call{ready}, waitHere(name, "wait for the release")...)
 }
 

@@ -75,7 +75,7 @@ func TestCallsComeInTheOnlyOrderThatWorks(t *testing.T) {
 		{"mount tmpfs on /dev", "make device /dev/null", "nodes belong into the container's own /dev"},
 		{"mount proc on /proc", "cover /proc/kcore", "what is covered must be there"},
 		{"mount /srv on /data", "find /dev/null", "a mount may bring the /dev that masks use"},
-		{"say that the world stands", "wait for the release", "the parent must know before it looks"},
+		{"tell the parent that all is built", "wait for the release", "the parent must know before it looks"},
 		{"wait for the release", "make / read-only", "the working directory is made during the wait"},
 		{"begin a session", "make the terminal the session's", "only a session leader can take a terminal"},
 		{"set resource limit", "become user", "raising a limit takes a capability"},

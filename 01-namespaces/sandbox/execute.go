@@ -55,7 +55,7 @@ func ownStdio(as program) []Call {
 // See close_range(2), rt_sigprocmask(2), execve(2).
 func execute(as program) []Call {
 	return append(unignore(), []Call{
-		{Name: "umask", Args: []any{0o022}, Text: "set the file mode mask"},
+		{Name: "umask", Args: []any{0o022}, Text: "set the file mode mask to 022"},
 		{Name: "close_range", Args: []any{3, uint64(1<<32 - 1), unix.CLOSE_RANGE_CLOEXEC},
 			Text: "close all other descriptors on execve"},
 		{Name: "rt_sigprocmask", Args: []any{unix.SIG_SETMASK, words(0), 0, 8}, Text: "unblock signals"},

@@ -40,7 +40,7 @@ func (s Spec) openSources() ([]Call, error) {
 		if o.Propagation == 0 {
 			o.Propagation, o.Tree = unix.MS_PRIVATE, true
 		}
-		calls = append(calls, setAttributes(source(i), o)...)
+		calls = append(calls, setAttributes(source(i), path.Clean(m.Target), o)...)
 	}
 	return calls, nil
 }
@@ -74,16 +74,24 @@ func copyTree(name, path string, recursive bool) []Call {
 		Text: "open " + path}}
 }
 
-// setAttributes gives a detached copy its options. See mount_setattr(2).
-func setAttributes(name string, o mount.Options) []Call {
+// setAttributes gives a detached copy the options that it will have as what.
+// See mount_setattr(2).
+func setAttributes(name, what string, o mount.Options) []Call {
 	var calls []Call
 	for _, a := range o.Attributes() {
 		flags := unix.AT_EMPTY_PATH
 		if a.Tree {
 			flags |= unix.AT_RECURSIVE
 		}
+		text := "set the options of " + what
+		if a.Attr.Propagation != 0 && a.Attr.Attr_set|a.Attr.Attr_clr == 0 {
+			text = "keep mounts made below " + what + " from spreading"
+			if a.Attr.Propagation&unix.MS_PRIVATE == 0 {
+				text = "say how mounts made below " + what + " spread"
+			}
+		}
 		attr := words(a.Attr.Attr_set, a.Attr.Attr_clr, a.Attr.Propagation, 0)
-		calls = append(calls, Call{Name: "mount_setattr", Text: "set the options of " + name,
+		calls = append(calls, Call{Name: "mount_setattr", Text: text,
 			Args: []any{Result(name), "", flags, attr, unix.MOUNT_ATTR_SIZE_VER0}})
 	}
 	return calls

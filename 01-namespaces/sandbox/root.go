@@ -64,7 +64,7 @@ func bindRoot(m mount.Mount, o mount.Options) []Call {
 	o.Propagation, o.Tree = unix.MS_PRIVATE, true
 	return join(
 		copyTree("the root", m.Source, true),
-		setAttributes("the root", o),
+		setAttributes("the root", "the root", o),
 		[]Call{
 			{Name: "move_mount", Args: []any{Result("the root"), "", unix.AT_FDCWD, m.Source,
 				unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_SYMLINKS},
@@ -82,7 +82,7 @@ func pivot() []Call {
 	return []Call{
 		{Name: "pivot_root", Args: []any{".", "."}, Text: "make it the root"},
 		{Name: "umount2", Args: []any{".", unix.MNT_DETACH}, Text: "let go of the host's tree"},
-		{Name: "openat", Args: []any{unix.AT_FDCWD, "/", unix.O_PATH | unix.O_CLOEXEC}, Save: "/", Text: "open /"},
+		{Name: "openat", Args: []any{unix.AT_FDCWD, "/", unix.O_PATH | unix.O_CLOEXEC}, Save: "/", Text: "open the new /"},
 	}
 }
 

@@ -75,7 +75,7 @@ func (s Spec) loopback() []Call {
 	binary.NativeEndian.PutUint16(request[16:], unix.IFF_UP)
 	return []Call{
 		{Name: "socket", Args: []any{unix.AF_INET, unix.SOCK_DGRAM | unix.SOCK_CLOEXEC, 0},
-			Save: "socket", Text: "open a socket"},
+			Save: "socket", Text: "open a socket, to ask for lo"},
 		{Name: "ioctl", Args: []any{Result("socket"), unix.SIOCSIFFLAGS, request}, Text: "set lo up"},
 	}
 }

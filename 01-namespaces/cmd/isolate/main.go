@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"drydock/01-namespaces/capability"
 	"drydock/01-namespaces/mount"
@@ -15,14 +16,15 @@ import (
 )
 
 func main() {
-	root := flag.String("root", "/", "directory that becomes /")
+	root := "/"
+	flag.Func("root", "directory that becomes / (default /)", func(dir string) (err error) { root, err = filepath.Abs(dir); return err })
 	hostname := flag.String("hostname", "box", "host name inside")
 	network := flag.String("net", "none", "none: a network of its own; host: ours")
 	user := flag.Bool("user", os.Geteuid() != 0, "be root of a new user namespace only")
 	list := flag.Bool("print", false, "print the system calls instead of making them")
 	flag.Parse()
 
-	spec := describe(*root, *hostname, flag.Args())
+	spec := describe(root, *hostname, flag.Args())
 	if *network == "none" {
 		spec.New |= namespace.Net
 	}
@@ -52,15 +54,6 @@ func describe(root, hostname string, args []string) sandbox.Spec {
 		ReadonlyPaths: sandbox.DefaultReadonlyPaths(),
 		Process:       sandbox.Process{Args: args, Env: os.Environ(), Capabilities: capability.Default()},
 	}
-}
-
-// show prints the list, a line a call.
-func show(spec sandbox.Spec) (int, error) {
-	calls, err := spec.Calls()
-	for _, c := range calls {
-		fmt.Printf("%-18s %s\n", c.Page(), c)
-	}
-	return 0, err
 }
 
 // start runs the program to its end.

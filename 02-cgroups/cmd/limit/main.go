@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -18,15 +19,15 @@ import (
 )
 
 func main() {
-	var limits cgroup.Limits
+	limits, root := cgroup.Limits{}, "/"
 	flag.Func("m", "memory, like 64m", func(s string) (err error) { limits.Memory, err = size(s); return err })
 	flag.Float64Var(&limits.CPUs, "cpus", 0, "number of CPUs, like 0.5")
 	flag.Int64Var(&limits.PIDs, "pids", 0, "number of processes and threads")
-	root := flag.String("root", "/", "directory that becomes /")
+	flag.Func("root", "directory that becomes / (default /)", func(dir string) (err error) { root, err = filepath.Abs(dir); return err })
 	flag.Parse()
 	limits.MemorySwap = limits.Memory // what does not fit is not swapped either
 
-	code, err := run(*root, limits, flag.Args())
+	code, err := run(root, limits, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "limit:", err)
 		code = 125
@@ -49,11 +50,10 @@ func run(root string, limits cgroup.Limits, args []string) (int, error) {
 		return 0, err
 	}
 	box, err := sandbox.Spawn(sandbox.Spec{
-		Root:   mount.Mount{Type: "bind", Source: root},
-		Mounts: sandbox.DefaultMounts(),
-		New:    namespace.Mount | namespace.IPC | namespace.PID | namespace.Net | namespace.Cgroup,
-		// The child walks in by itself, through Group.
-		Process: sandbox.Process{Args: args, Env: os.Environ(), Capabilities: capability.Default(), Group: doors},
+		Root:    mount.Mount{Type: "bind", Source: root},
+		Mounts:  sandbox.DefaultMounts(),
+		New:     namespace.Mount | namespace.IPC | namespace.PID | namespace.Net | namespace.Cgroup,
+		Process: sandbox.Process{Args: args, Env: os.Environ(), Capabilities: capability.Default(), Group: doors}, // it walks in by itself
 	}, sandbox.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	if err != nil {
 		return 0, err

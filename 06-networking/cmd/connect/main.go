@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"drydock/01-namespaces/capability"
 	"drydock/01-namespaces/mount"
@@ -22,10 +22,11 @@ import (
 )
 
 func main() {
-	root := flag.String("root", "/", "directory that becomes / of both")
+	root := "/"
+	flag.Func("root", "directory that becomes / of both (default /)", func(dir string) (err error) { root, err = filepath.Abs(dir); return err })
 	flag.Parse()
 	split := max(slices.Index(flag.Args(), "--"), 0)
-	code, err := run(*root, flag.Args()[:split], flag.Args()[min(split+1, flag.NArg()):])
+	code, err := run(root, flag.Args()[:split], flag.Args()[min(split+1, flag.NArg()):])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "connect:", err)
 		code = max(code, 125)
@@ -54,11 +55,10 @@ func run(root string, first, second []string) (int, error) {
 	return exit.Code, err
 }
 
-// box has a network namespace of its own: lo, which is down, and that is all.
+// box has a network namespace of its own: lo, and that is all.
 func box(root string, peer netip.Addr, args []string) sandbox.Spec {
 	return sandbox.Spec{
-		Root:    mount.Mount{Type: "bind", Source: root},
-		Mounts:  sandbox.DefaultMounts(),
+		Root: mount.Mount{Type: "bind", Source: root}, Mounts: sandbox.DefaultMounts(),
 		New:     namespace.Mount | namespace.PID | namespace.IPC | namespace.UTS | namespace.Net,
 		Process: sandbox.Process{Args: args, Env: append(os.Environ(), "PEER="+peer.String()), Capabilities: capability.Default()},
 	}
@@ -70,7 +70,7 @@ func start(driver *bridge.Driver, ip netip.Addr, spec sandbox.Spec, away *undo.S
 	if err != nil {
 		return nil, err
 	}
-	away.Push(func() { child.Signal(unix.SIGKILL); child.Wait(); child.Close() })
+	away.Push(func() { child.Signal(syscall.SIGKILL); child.Wait(); child.Close() })
 	lease, err := driver.Connect(bridge.Default, namespace.Path(child.Pid(), namespace.Net), bridge.Endpoint{IP: ip})
 	if err != nil {
 		return nil, err
