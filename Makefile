@@ -16,6 +16,10 @@ build: check-go ## three static binaries and the base image, in bin/
 	@cp -f final/base/image/base.tar bin/base.tar
 	@ls -l bin | awk 'NR>1 && /drydock|base/{printf "  bin/%-14s %5.1f MB\n", $$NF, $$5/1e6}'
 
+rootfs: build ## the base image as a directory, bin/rootfs, to try the chapters on
+	@rm -rf bin/rootfs && mkdir bin/rootfs
+	@tar -xf bin/base.tar --wildcards '*.tar.gz' --to-command='tar -xz -C bin/rootfs'
+
 demo: check-root deps-demo build ## start the engine, run containers, kill it, start it again, clean up
 	@final/demo.sh
 
@@ -53,4 +57,4 @@ check-go:
 check-root: check-go
 	@.ci/check root
 
-.PHONY: help build demo test test-alone bench lint fuzz install clean deps deps-demo deps-bench check-go check-root
+.PHONY: help build rootfs demo test test-alone bench lint fuzz install clean deps deps-demo deps-bench check-go check-root

@@ -73,7 +73,7 @@ until_ curl -sf http://127.0.0.1:8080/
 show curl -s http://127.0.0.1:8080/
 show drydock ps --format 'table {{.ID}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}'
 show drydock exec web ps
-show drydock exec web sh -c 'hostname; cat /proc/1/cgroup | head -n 2; id'
+show drydock stats --no-stream --format 'memory {{.MemUsage}}, {{.PIDs}} processes and threads' web
 
 title "Another one wants more memory than it may have"
 show drydock run --name greedy -m 16m drydock/base eat 64m || echo "  exit status $?"
@@ -81,13 +81,18 @@ show drydock inspect --format 'OOMKilled={{.State.OOMKilled}} ExitCode={{.State.
 show drydock rm greedy
 
 title "The engine is killed with -9; the container goes on"
-drydock run -d --name clock drydock/base sh -c 'i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done' >/dev/null
+drydock run -d --name clock drydock/base sh -c 'i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.1; done' >/dev/null
+ticked() { drydock logs --tail 1 clock | grep -qx "tick $1"; }
+until_ ticked '[3-9]'
+show drydock logs --tail 1 clock
+echo "$dim\$$off kill -9 \$(pidof drydockd)"
 kill -9 "$pid"; wait "$pid" 2>/dev/null || true
-echo "  engine dead, and:"
 show curl -s http://127.0.0.1:8080/
+echo "$dim\$$off drydockd &"
 daemon
 show drydock ps --format 'table {{.Names}}\t{{.Status}}\t{{.Ports}}'
-show drydock logs --tail 3 clock
+until_ ticked '[1-9][0-9]'
+show drydock logs --tail 8 clock
 
 title "Stop, remove, and look what is left"
 show drydock stop -t 2 web clock
