@@ -194,14 +194,14 @@ func (s *Shim) Resize(exec string, rows, columns uint16) error {
 	return err
 }
 
-// Status asks for the state.
+// Status asks for the state, once it is decided whether the program runs.
 func (s *Shim) Status() (Status, error) {
 	select {
 	case <-s.ended:
 		return s.status, s.err
 	default:
 	}
-	r, err := call(s.dir, request{Op: opStatus})
+	r, err := call(s.dir, request{Op: opDecided})
 	return r.Status, err
 }
 

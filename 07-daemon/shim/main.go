@@ -36,8 +36,12 @@ type monitor struct {
 	// exit(2), and the daemon should hear of the exit before that.
 	spaces []*os.File
 	hold   []*os.File
-	ended  chan struct{} // closed when status is final
-	calls  sync.WaitGroup
+	// decided is closed when the program runs. A daemon that has just come
+	// asks for the status in the middle of a release, perhaps, and must not
+	// hear that nothing runs.
+	decided chan struct{}
+	ended   chan struct{} // closed when status is final
+	calls   sync.WaitGroup
 
 	mu      sync.Mutex // guards what is below
 	status  Status
@@ -52,6 +56,7 @@ func Main() int {
 	unix.CloseOnExec(controlFD)
 	m := &monitor{
 		control: newWire(controlFD),
+		decided: make(chan struct{}),
 		ended:   make(chan struct{}),
 		execs:   map[string]*execution{},
 	}
@@ -231,6 +236,7 @@ func (m *monitor) release() error {
 	m.status.Running = true
 	m.tired = time.AfterFunc(restAfter, m.rest)
 	m.mu.Unlock()
+	close(m.decided)
 	m.control.send(reply{Status: m.status}) // a daemon that died now finds us later
 	if err := m.streams.start(m.box.Terminal()); err != nil {
 		complain(err) // the program runs; it cannot be unmade

@@ -56,6 +56,9 @@ func (m *monitor) answer(w wire, q *request, files []*os.File) {
 	switch q.Op {
 	case opStatus:
 		r.Status, err = m.state(q.ID)
+	case opDecided:
+		<-m.decided // if it will not be released, we end and so does the connection
+		r.Status, err = m.state("")
 	case opSignal:
 		err = m.signal(q.Signal)
 	case opResize:

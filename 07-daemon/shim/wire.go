@@ -22,6 +22,7 @@ const (
 	opExec    = "exec"
 	opWait    = "wait"
 	opStatus  = "status"
+	opDecided = "decided" // status, after the release
 )
 
 // A request is one question on a connection of its own. Descriptors travel
