@@ -1,6 +1,7 @@
 package chapters
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,10 @@ func get(c *http.Client, url string) (string, error) {
 // callAPI is `api METHOD PATH BODY`: a request that not every client can make.
 func callAPI(ts *testscript.TestScript, neg bool, args []string) {
 	path := strings.TrimPrefix(stageOf(ts).host(), "unix://")
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}}
 	defer client.CloseIdleConnections()
 	request, err := http.NewRequest(args[0], "http://engine"+args[1], strings.NewReader(args[2]))
 	ts.Check(err)
