@@ -2,6 +2,7 @@ package chapters
 
 import (
 	"context"
+	"context"
 	"fmt"
 	"io"
 	"net"
