@@ -2,7 +2,6 @@ package chapters
 
 import (
 	"context"
-	"context"
 	"fmt"
 	"io"
 	"net"
