@@ -36,7 +36,7 @@ func within(t *testing.T, patience time.Duration, what string, f func()) {
 func TestStartRightAfterTheExit(t *testing.T) {
 	f := launchDaemon(t)
 	id := f.create("", "", "true")
-	within(t, 20*time.Second, "starting one container 30 times", func() {
+	within(t, time.Minute, "starting one container 30 times", func() {
 		for range 30 {
 			require.NoError(t, f.Start(background, id))
 			f.code(id)
@@ -49,7 +49,7 @@ func TestRestartsMeet(t *testing.T) {
 	f := launchDaemon(t)
 	id := f.run("", "", "sleep", "100")
 	f.ready(id)
-	within(t, 20*time.Second, "two restarts at a time", func() {
+	within(t, time.Minute, "two restarts at a time", func() {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -89,7 +89,7 @@ func TestManyHandsOnOneContainer(t *testing.T) {
 		func() error { _, err := f.List(ListOptions{All: true}); return err },
 		func() error { return f.execNow(id) },
 	}
-	within(t, 40*time.Second, "many hands on one container", func() {
+	within(t, 3*time.Minute, "many hands on one container", func() {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -146,7 +146,7 @@ func (f fleet) execNow(id string) error {
 // A container that removes itself meets clients that start, stop and remove it.
 func TestManyHandsOnOneThatRemovesItself(t *testing.T) {
 	f := launchDaemon(t)
-	within(t, 40*time.Second, "containers that remove themselves", func() {
+	within(t, 3*time.Minute, "containers that remove themselves", func() {
 		for range 10 {
 			id := f.create("fleeting", `{"HostConfig":{"AutoRemove":true}}`, "true")
 			gone, err := f.Wait(id, container.WaitConditionRemoved)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -115,5 +116,59 @@ func TestLiveRestoreLeavesTheContainersAndTheirNames(t *testing.T) {
 	require.NoError(t, err)
 	if !now.State.Running || now.NetworkSettings.Networks["back"].IPAddress.String() == "" {
 		t.Errorf("the next daemon sees %+v", now.State)
+	}
+}
+
+// On a network of a user's own the container asks us; elsewhere it has the
+// host's servers, and whoever asks for others gets those.
+func TestWhomAContainerAsks(t *testing.T) {
+	t.Parallel()
+	own, other := netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("10.0.0.54")
+	d := &Daemon{config: Config{DNS: []netip.Addr{own}, DNSSearch: []string{"lan"}}}
+	for _, c := range []struct {
+		mode     container.NetworkMode
+		dns      []netip.Addr
+		want     string
+		upstream int
+	}{
+		{"bridge", nil, "nameserver 10.0.0.53\nsearch lan\n", 0},
+		{"bridge", []netip.Addr{other}, "nameserver 10.0.0.54\nsearch lan\n", 0},
+		{"host", nil, "nameserver 10.0.0.53\nsearch lan\n", 0},
+		{"none", nil, "nameserver 10.0.0.53\nsearch lan\n", 0},
+		{"back", nil, "nameserver 127.0.0.11\nsearch lan\n", 1},
+		{"back", []netip.Addr{own, other}, "nameserver 127.0.0.11\nsearch lan\n", 2},
+	} {
+		r := &record{HostConfig: &container.HostConfig{NetworkMode: c.mode, DNS: c.dns}, Networks: map[string]*network.EndpointSettings{string(c.mode): nil}}
+		conf, upstream, err := d.conf(r)
+		require.NoError(t, err)
+		if !strings.Contains(conf.String(), c.want) || len(upstream) != c.upstream {
+			t.Errorf("%s with %v: %q and %v", c.mode, c.dns, conf, upstream)
+		}
+	}
+}
+
+func TestNamesOnANetwork(t *testing.T) {
+	t.Parallel()
+	r := &record{ID: strings.Repeat("a", 64), Name: "web", Config: &container.Config{Hostname: "web"},
+		Networks: map[string]*network.EndpointSettings{"back": {Aliases: []string{"www", "web", ""}}}}
+	require.Equal(t, []string{"web", "www", "aaaaaaaaaaaa"}, dnsNames(r, "back"), "each name once")
+	require.Equal(t, []string{"web", "aaaaaaaaaaaa"}, dnsNames(r, "front"))
+}
+
+// Who is on internal networks only has no servers but us: names must not be
+// a way out.
+func TestInternalNetworksHaveNoWayOutByNames(t *testing.T) {
+	f := cabledDaemon(t)
+	for _, n := range []bridge.Network{{Name: "closed", Internal: true}, {Name: "open"}} {
+		_, err := f.config.Networks.Create(n)
+		require.NoError(t, err)
+	}
+	for _, c := range []struct {
+		networks []string
+		want     bool
+	}{{[]string{"closed"}, false}, {[]string{"open"}, true}, {[]string{"closed", "open"}, true}, {[]string{"nope"}, false}} {
+		if got := f.outward(c.networks); got != c.want {
+			t.Errorf("%v lead out: %v", c.networks, got)
+		}
 	}
 }
