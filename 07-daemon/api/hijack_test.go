@@ -121,7 +121,7 @@ func TestAttachAndDrop(t *testing.T) {
 
 func (h harbour) attachAndDrop(id, ahead string) {
 	h.t.Helper()
-	conn, r := h.dial("POST /v1.51/containers/" + id + "/attach?stream=1&stdin=1&stdout=1 HTTP/1.1")
+	conn, r := h.dial("POST /v1.51/containers/" + id + "/attach?stream=1&stdout=1 HTTP/1.1")
 	io.WriteString(conn, "\r\n"+ahead)
 	line, err := r.ReadString('\n')
 	require.NoError(h.t, err)
