@@ -73,7 +73,6 @@ func (o Options) open() (*engine.Engine, error) {
 		return nil, err
 	}
 	bip, _ := netip.ParsePrefix(o.BIP) // checked by Parse; zero when empty
-	_, missing := os.Stat(filepath.Join(o.DataRoot, "images"))
 	e, err := engine.Open(engine.Config{
 		Root:         o.DataRoot,
 		ExecRoot:     o.ExecRoot,
@@ -87,25 +86,31 @@ func (o Options) open() (*engine.Engine, error) {
 		Debug:        o.Debug,
 		Logger:       slog.Default(),
 	})
-	if err != nil || missing == nil {
+	if err != nil {
 		return e, err
 	}
-	if err := loadBase(e); err != nil {
+	if err := loadBase(e, filepath.Join(o.DataRoot, "base-loaded")); err != nil {
 		slog.Warn("the base image is not there", "error", err)
 	}
 	return e, nil
 }
 
 // loadBase loads the embedded image drydock/base, so that the first
-// `run -it drydock/base sh` needs no network.
-func loadBase(e *engine.Engine) error {
+// `run -it drydock/base sh` needs no network. It leaves a mark behind: a user
+// who removes the image does not want it back at the next start.
+func loadBase(e *engine.Engine, mark string) error {
+	if _, err := os.Stat(mark); err == nil {
+		return nil
+	}
 	archive, err := base.Open()
 	if err != nil {
 		return err
 	}
 	defer archive.Close()
-	_, err = e.Images.Load(context.Background(), archive, nil)
-	return err
+	if _, err = e.Images.Load(context.Background(), archive, nil); err != nil {
+		return err
+	}
+	return os.WriteFile(mark, nil, 0o644)
 }
 
 // shut ends what Run began: no new requests, containers stopped.
