@@ -93,7 +93,7 @@ func TestManyHandsOnOneContainer(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				for range 25 {
+				for range 12 {
 					if err := verbs[rand.IntN(len(verbs))](); err != nil && !told(err) {
 						t.Errorf("a client is told %v", err)
 					}
