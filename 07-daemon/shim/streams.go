@@ -22,6 +22,11 @@ const readSize = 64 << 10
 // a process of an exec left in the background, keep them open.
 const drainTime = 2 * time.Second
 
+// lingerTime is how long a client that does not read may keep the last output
+// of an ended process. The shim waits for it so long, and with the shim
+// whoever wants to start or remove the container.
+const lingerTime = 5 * time.Second
+
 // streams are the standard streams of one process and the connections that
 // take part in them.
 //
@@ -264,6 +269,16 @@ func (s *streams) drain() {
 		for _, from := range s.sources {
 			from.file.SetReadDeadline(time.Unix(1, 0))
 		}
+		s.hurry(time.Now().Add(lingerTime))
+	}
+}
+
+// hurry gives the connections until then to take what is written to them.
+func (s *streams) hurry(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.file.SetWriteDeadline(until)
 	}
 }
 

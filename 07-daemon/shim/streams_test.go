@@ -166,6 +166,31 @@ func TestClientThatLeavesHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// TestClientThatNeverReadsKeepsNoDeadContainer holds up the program, as in
+// Docker, but not its shim once the program is killed.
+func TestClientThatNeverReadsKeepsNoDeadContainer(t *testing.T) {
+	b := bundle(t, "flood")
+	s := begin(t, b)
+	client, _ := attach(t, s, Attach{Stdout: true})
+	require.NoError(t, s.Release())
+	head := make([]byte, 100)
+	_, err := io.ReadFull(client, head) // it writes; from here on nobody reads
+	require.NoError(t, err)
+	held := func() bool { // the program cannot go on writing
+		call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", s.Pid()))
+		require.NoError(t, err)
+		return strings.HasPrefix(string(call), fmt.Sprint(unix.SYS_WRITE)+" ")
+	}
+	for seen, deadline := 0, time.Now().Add(patience); seen < 20; time.Sleep(5 * time.Millisecond) {
+		if seen++; !held() {
+			seen = 0
+		}
+		require.True(t, time.Now().Before(deadline), "the program is never held up")
+	}
+	require.NoError(t, s.Signal(unix.SIGKILL))
+	within(t, s.Gone(), "the end of the shim")
+}
+
 func TestAttachAndDropLeavesNothing(t *testing.T) {
 	b := bundle(t, "sleep", "1000")
 	s := run(t, b)
