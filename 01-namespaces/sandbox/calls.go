@@ -103,6 +103,11 @@ func (s Spec) check() error {
 			return fmt.Errorf("enter namespace %s: a new process cannot share a tree of files; see Enter", path)
 		}
 	}
+	for _, d := range s.Devices {
+		if !strings.HasPrefix(d.Path, "/") || d.Type != "c" && d.Type != "b" {
+			return fmt.Errorf("device %q of type %q needs an absolute path and type b or c", d.Path, d.Type)
+		}
+	}
 	if len(s.Hostname) > 64 || len(s.Domainname) > 64 { // __NEW_UTS_LEN
 		return fmt.Errorf("host name %q is longer than 64 bytes", s.Hostname+s.Domainname)
 	}

@@ -177,6 +177,9 @@ func TestSpecsThatCannotWork(t *testing.T) {
 		{"cannot share a tree", func(s *Spec) { s.Join = []string{"/proc/1/ns/mnt"} }},
 		{"absolute path below /", func(s *Spec) { s.Mounts = []mount.Mount{{Type: "tmpfs", Target: "tmp"}} }},
 		{"absolute path below /", func(s *Spec) { s.Mounts = []mount.Mount{{Type: "tmpfs", Target: "/."}} }},
+		{"needs an absolute path", func(s *Spec) { s.Devices = []Device{{Path: "fuse", Type: "c"}} }},
+		{"needs an absolute path", func(s *Spec) { s.Devices = []Device{{Path: "../../dev/sda", Type: "b"}} }},
+		{"type b or c", func(s *Spec) { s.Devices = []Device{{Path: "/dev/x", Type: "p"}} }},
 		{"unknown option", func(s *Spec) {
 			s.Mounts = []mount.Mount{{Type: "bind", Source: "/", Target: "/a", Options: []string{"size=1"}}}
 		}},

@@ -20,7 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	sandboxtest.Main(m, map[string]func() int{"facts": facts, "spawner": spawner, "tryopen": tryOpen})
+	sandboxtest.Main(m, map[string]func() int{"facts": facts, "spawner": spawner, "tryopen": tryOpen,
+		"trymount": tryMount, "trytrace": tryTrace})
 }
 
 // facts prints what a program sees of itself, a line a fact.
@@ -82,7 +83,7 @@ const everything = namespace.Mount | namespace.UTS | namespace.IPC | namespace.P
 func docker(t testing.TB, args ...string) Spec {
 	t.Helper()
 	return Spec{
-		Root:          mount.Mount{Type: "bind", Source: sandboxtest.Root(t, "facts", "tryopen")},
+		Root:          mount.Mount{Type: "bind", Source: sandboxtest.Root(t, "facts", "tryopen", "trymount", "trytrace")},
 		Mounts:        DefaultMounts(),
 		New:           everything,
 		Hostname:      "ship",
