@@ -322,3 +322,12 @@ func TestRunStepWritesOutputAndTellsTheCode(t *testing.T) {
 		t.Errorf("steps left %v behind", left)
 	}
 }
+
+func TestNothingStartsWhileTheDaemonGoes(t *testing.T) {
+	f := launchDaemon(t)
+	id := f.create("late", "", "sleep", "1000")
+	require.NoError(t, f.Close(background))
+	if err := f.Start(background, id); !errdefs.IsUnavailable(err) {
+		t.Errorf("a start after the daemon stopped its containers: %v", err)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/containerd/errdefs"
+
 	"drydock/01-namespaces/undo"
 	"drydock/06-networking/bridge"
 	"drydock/07-daemon/lifecycle"
@@ -19,6 +21,9 @@ func (d *Daemon) Start(ctx context.Context, ref string) error {
 		return err
 	}
 	defer b.mu.Unlock()
+	if d.closing() {
+		return errdefs.ErrUnavailable.WithMessage("the daemon is shutting down")
+	}
 	switch b.status() {
 	case lifecycle.Paused:
 		return conflict("cannot start a paused container, try unpause instead")
