@@ -1,7 +1,6 @@
 package image
 
 import (
-	"maps"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -10,17 +9,17 @@ import (
 // pin keeps blobs and trees from being collected until release is called,
 // which then collects those that no image came to use.
 func (s *Store) pin(blobs, trees []v1.Hash) (release func()) {
-	all := slices.Concat(blobs, trees)
+	all := claims(blobs, trees)
 	s.mu.Lock()
-	for _, h := range all {
-		s.pins[h]++
+	for _, c := range all {
+		s.pins[c]++
 	}
 	s.mu.Unlock()
 	return func() {
 		s.mu.Lock()
-		for _, h := range all {
-			if s.pins[h]--; s.pins[h] == 0 {
-				delete(s.pins, h)
+		for _, c := range all {
+			if s.pins[c]--; s.pins[c] == 0 {
+				delete(s.pins, c)
 			}
 		}
 		s.mu.Unlock()
@@ -38,13 +37,13 @@ func (s *Store) collect(blobs, trees []v1.Hash) (gone []v1.Hash) {
 	s.mu.Lock()
 	needed := s.needed()
 	for _, h := range blobs {
-		if !needed[h] {
+		if !needed[claim{h, false}] {
 			s.blobs.Remove(h) // an orphan that stays costs space, nothing else
 		}
 	}
 	var free []v1.Hash
 	for _, h := range slices.Backward(trees) {
-		if !needed[h] && s.busy[h] == nil && s.snapshots.Has(h.String()) {
+		if !needed[claim{h, true}] && s.busy[h] == nil && s.snapshots.Has(h.String()) {
 			s.busy[h] = make(chan struct{})
 			free = append(free, h)
 		}
@@ -67,16 +66,34 @@ func (s *Store) leave(chain v1.Hash) {
 	delete(s.busy, chain)
 }
 
+// A claim is what images and jobs need: a blob or a tree. They are told apart
+// because both may have one name: the lowest tree of an image is called after
+// its layer's bytes, which are the blob if the layer is not compressed.
+type claim struct {
+	v1.Hash
+	tree bool
+}
+
+func claims(blobs, trees []v1.Hash) []claim {
+	all := make([]claim, 0, len(blobs)+len(trees))
+	for _, h := range blobs {
+		all = append(all, claim{h, false})
+	}
+	for _, h := range trees {
+		all = append(all, claim{h, true})
+	}
+	return all
+}
+
 // needed is everything that images and jobs use. s.mu is held.
-func (s *Store) needed() map[v1.Hash]bool {
-	needed := map[v1.Hash]bool{}
-	for h := range maps.Keys(s.pins) {
-		needed[h] = true
+func (s *Store) needed() map[claim]bool {
+	needed := map[claim]bool{}
+	for c := range s.pins {
+		needed[c] = true
 	}
 	for _, r := range s.index.images {
-		blobs, trees := r.everything()
-		for _, h := range slices.Concat(blobs, trees) {
-			needed[h] = true
+		for _, c := range claims(r.everything()) {
+			needed[c] = true
 		}
 	}
 	return needed

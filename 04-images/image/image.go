@@ -61,7 +61,7 @@ type Store struct {
 
 	mu    sync.Mutex
 	index index                     // replaced as a whole, never changed
-	pins  map[v1.Hash]int           // blobs and chain IDs of running jobs
+	pins  map[claim]int             // blobs and chain IDs of running jobs
 	busy  map[v1.Hash]chan struct{} // chain IDs in the making, closed when done
 }
 
@@ -73,7 +73,7 @@ func Open(dir string, snapshots *snapshot.Store) (*Store, error) {
 	}
 	s := &Store{
 		dir: dir, blobs: blobs, snapshots: snapshots,
-		pins: map[v1.Hash]int{}, busy: map[v1.Hash]chan struct{}{},
+		pins: map[claim]int{}, busy: map[v1.Hash]chan struct{}{},
 	}
 	if err := s.begin(); err != nil {
 		blobs.Close()

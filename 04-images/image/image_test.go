@@ -34,7 +34,7 @@ import (
 	"drydock/04-images/image"
 )
 
-func TestMain(m *testing.M) { sandboxtest.Main(m, nil) }
+func TestMain(m *testing.M) { sandboxtest.Main(m, map[string]func() int{"putter": putter}) }
 
 var ctx = context.Background()
 
