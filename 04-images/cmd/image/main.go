@@ -61,5 +61,5 @@ func run(root string, args []string) error {
 		_, err := store.Remove(args[1], false, nil)
 		return err
 	}
-	return fmt.Errorf("%q is not a command: see the first lines of the source", args)
+	return fmt.Errorf("usage: image [-root DIR] load FILE | import FILE NAME | ls | layers NAME | save FILE NAME… | rm NAME")
 }
