@@ -131,6 +131,15 @@ func TestWorkingDirectoryCannotLeadOut(t *testing.T) {
 	}
 }
 
+func TestLinksOfProcAreNoWorkingDirectory(t *testing.T) { // CVE-2024-21626
+	sandboxtest.NeedRoot(t)
+	box := sleeper(t, docker(t, "sleep", "60"))
+	for _, dir := range []string{"/proc/1/root", "/proc/self/cwd", "/proc/1/root/etc"} {
+		_, err := Enter(box.Pid(), Process{Args: []string{"/bin/true"}, Dir: dir}, Stdio{})
+		require.ErrorIs(t, err, unix.ELOOP, dir)
+	}
+}
+
 func TestInputReachesTheProgram(t *testing.T) {
 	sandboxtest.NeedRoot(t)
 	box := sleeper(t, docker(t, "sleep", "60"))

@@ -129,6 +129,25 @@ func TestConsoleThatIsALinkCoversNothing(t *testing.T) { // CVE-2025-52565
 	}
 }
 
+func TestTerminalsOfAnotherDirectoryAreRefused(t *testing.T) { // CVE-2025-52565
+	sandboxtest.NeedRoot(t)
+	for pts, want := range map[string]string{"/other": "too many levels of symbolic links", "/empty": "too many levels", "": "no devpts"} {
+		volume := t.TempDir()
+		if pts != "" {
+			require.NoError(t, os.Symlink(pts, filepath.Join(volume, "pts")))
+		} else {
+			require.NoError(t, os.Mkdir(filepath.Join(volume, "pts"), 0o755))
+			require.NoError(t, unix.Mknod(filepath.Join(volume, "pts/ptmx"), unix.S_IFCHR|0o666, int(unix.Mkdev(5, 2))))
+		}
+		s := docker(t, "true")
+		s.Process.Terminal = true
+		s.Masked, s.ReadonlyPaths = nil, nil
+		s.Mounts = []mount.Mount{s.Mounts[0], {Type: "bind", Source: volume, Target: "/dev"},
+			{Type: "devpts", Target: "/other", Options: []string{"newinstance", "ptmxmode=0666"}}}
+		require.ErrorContains(t, refusal(t, s), want)
+	}
+}
+
 func TestTargetThatIsSwappedMeanwhile(t *testing.T) { // CVE-2021-30465
 	sandboxtest.NeedRoot(t)
 	dir, untouched := canary(t)

@@ -71,18 +71,38 @@ func TestTreeOfFiles(t *testing.T) {
 		if kind, ok := want[e.Target]; ok && (kind == "" || kind == e.Type) {
 			delete(want, e.Target)
 		}
-		readOnly := slices.Contains([]string{"/sys", "/proc/sys", "/srv/new/data"}, e.Target)
+		readOnly := slices.Contains([]string{"/sys", "/proc/sys", "/srv/new/data", "/proc/acpi"}, e.Target)
 		if readOnly && !slices.Contains(e.Options, "ro") {
 			t.Errorf("%s must be read-only: %v", e.Target, e.Options)
 		}
 		if len(e.Optional) > 0 && strings.HasPrefix(e.Optional[0], "shared") {
 			t.Errorf("%s is shared: mounts there would travel", e.Target)
 		}
+		if len(e.Optional) > 0 && e.Target == "/" {
+			t.Errorf("what the host mounts below its directory would appear in the container: %v", e.Optional)
+		}
 	}
 	require.Empty(t, want, "these mounts are missing")
 	after, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after), "the host must not see any of it")
+}
+
+func TestReadOnlyPathsHoldBelowOtherMounts(t *testing.T) {
+	sandboxtest.NeedRoot(t)
+	s := docker(t, "cat", "/proc/self/mountinfo")
+	s.Mounts = append(s.Mounts, mount.Mount{Type: "tmpfs", Target: "/data"}, mount.Mount{Type: "tmpfs", Target: "/data/sub"})
+	s.ReadonlyPaths = []string{"/data", "/not/there"}
+	out, _ := run(t, s)
+	table, err := mount.ReadTable(strings.NewReader(out))
+	require.NoError(t, err)
+	sealed := map[string]bool{}
+	for _, e := range table { // the last of a name is on top
+		sealed[e.Target] = slices.Contains(e.Options, "ro")
+	}
+	if !sealed["/data"] || !sealed["/data/sub"] {
+		t.Errorf("something below /data can be written to:\n%s", out)
+	}
 }
 
 func TestRootIsAnOverlay(t *testing.T) {
