@@ -42,7 +42,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 fuzz: check-root ## every fuzz target for a minute (FUZZTIME=1m)
 	@.ci/fuzz $(or $(FUZZTIME),1m)
 
-install: build ## the binaries into $(PREFIX)/bin
+install: build ## the binaries into /usr/local/bin (PREFIX=/usr/local)
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BINARIES:%=bin/%)
 
 clean: ## what build made
