@@ -1,4 +1,7 @@
-// Package capability handles the sets of capabilities(7).
+// Package capability handles sets of capabilities, the forty-one pieces into
+// which Linux has cut the power of root: who has CAP_NET_ADMIN may configure
+// the network, and nothing else. A container's root keeps fourteen of them. See
+// capabilities(7).
 package capability
 
 import (

@@ -1,5 +1,8 @@
 // Package namespace names the kinds of Linux namespaces and runs code inside
-// one that exists. See namespaces(7).
+// one that exists. A namespace is one view of something that the kernel would
+// else show to all alike: mounts, host name, processes, network devices, users.
+// It has no name, only a file, /proc/PID/ns/KIND, and lives as long as a process
+// is in it or somebody keeps that file open. See namespaces(7).
 package namespace
 
 import (

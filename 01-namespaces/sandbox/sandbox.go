@@ -1,4 +1,21 @@
-// Package sandbox runs a process in a box.
+// Package sandbox starts a process in namespaces, with a root file system and
+// powers of its own: a container, for short a box.
+//
+// Linux has no call that makes a container. It has clone3(2), which gives a
+// child new namespaces, and some 150 ordinary calls of forty kinds, by which
+// that child builds its world and gives up its powers. Which calls, with what
+// arguments and in what order is plain data here:
+//
+//	Spec ── Calls ──► the list ── Spawn ──► a child walks it, up to a gate
+//	                                          (from outside: a network, id maps)
+//	                              Release ─► the gate opens; …, execve(2)
+//	                              Wait ────► its exit status
+//
+// The child is a bare copy of whoever spawns it, with one thread and without a
+// Go runtime that works, so it runs nothing but the walker (walker.go). Enter
+// starts one more process in a box that runs, by the same means.
+//
+// See namespaces(7), pivot_root(2), capabilities(7).
 package sandbox
 
 import (

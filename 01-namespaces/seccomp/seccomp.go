@@ -1,5 +1,8 @@
-// Package seccomp turns a profile (Docker's JSON) into the BPF program that
-// the kernel runs before every system call of a process. See seccomp(2).
+// Package seccomp says what a seccomp filter is: a program of the classic BPF
+// machine, which the kernel runs before every system call of a process, and
+// which answers whether the call is made. Once installed it cannot be taken
+// away, and every child inherits it. Package profile, below this one, compiles
+// Docker's JSON into such a program. See seccomp(2).
 package seccomp
 
 // An Instruction is one struct sock_filter.
