@@ -220,3 +220,31 @@ func TestUserNamespaceUsesTheHostsDevices(t *testing.T) {
 		}
 	}
 }
+
+func TestLastDeviceOfAPathWins(t *testing.T) {
+	mine := Device{Path: "/dev/./null", Type: "c", Major: 1, Minor: 7, Mode: 0o600}
+	nodes := Spec{Mounts: DefaultMounts(), Devices: []Device{{Path: "/dev/null", Type: "b"}, mine}}.nodes()
+	mine.Path = "/dev/null"
+	found := slices.DeleteFunc(nodes, func(d Device) bool { return d.Path != mine.Path })
+	require.Equal(t, []Device{mine}, found, "and it is there once, or mknod would keep the first")
+	require.Empty(t, Spec{}.nodes(), "without a /dev of its own none is made")
+}
+
+func TestWhoseTheStandardDescriptorsAre(t *testing.T) {
+	alice, pipes := program{user: identity{uid: 1000}}, []int{1, 2}
+	for _, c := range []struct {
+		p    Process
+		as   program
+		want []int
+		why  string
+	}{
+		{Process{}, program{}, nil, "root may open anything again"},
+		{Process{Terminal: true}, program{}, nil, "root may open anything again"},
+		{Process{Terminal: true}, alice, []int{0}, "the terminal is one file"},
+		{Process{}, alice, pipes, "a file of the caller's stays the caller's, a pipe becomes hers"},
+	} {
+		if got := chown(c.p, c.as, pipes); !slices.Equal(got, c.want) {
+			t.Errorf("%v change owner, want %v: %s", got, c.want, c.why)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"drydock/01-namespaces/namespace"
+	"drydock/01-namespaces/sandboxtest"
 )
 
 // image is a tree of files as an image might bring it, and a lookup in it.
@@ -110,6 +111,21 @@ func TestWorkingDirectoryIsMadeInside(t *testing.T) {
 	require.DirExists(t, filepath.Join(dir, "etc/drydock-was-here"))
 	if err := l.makeDir("/bin/run/x", s); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("a directory in a file: %v", err)
+	}
+}
+
+func TestWorkingDirectoryBelongsToTheRootOfTheContainer(t *testing.T) {
+	sandboxtest.NeedRoot(t)
+	dir, l := image(t)
+	s := Spec{New: namespace.Mount | namespace.User, UIDs: []IDMap{{Inside: 5, Outside: 9, Count: 1}, {Inside: 0, Outside: 7000, Count: 10}},
+		GIDs: []IDMap{{Inside: 0, Outside: 8000, Count: 10}}}
+	require.NoError(t, l.makeDir("/srv/deep", s))
+	for _, name := range []string{"srv", "srv/deep"} {
+		var stat unix.Stat_t
+		require.NoError(t, unix.Stat(filepath.Join(dir, name), &stat))
+		if stat.Uid != 7000 || stat.Gid != 8000 {
+			t.Errorf("%s belongs to %d:%d, want the 7000:8000 that is root inside", name, stat.Uid, stat.Gid)
+		}
 	}
 }
 
