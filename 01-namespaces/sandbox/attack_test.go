@@ -134,6 +134,9 @@ func TestInheritableSetIsEmpty(t *testing.T) { // CVE-2022-24769
 	s.Process.Capabilities = capability.All()
 	out, _ := run(t, s)
 	has(t, out, "CapInh:\t0000000000000000", "even with all capabilities")
+	box := sleeper(t, docker(t, "sleep", "60"))
+	out, _ = enter(t, box, Process{Args: []string{"/bin/facts"}, Capabilities: capability.All()})
+	has(t, out, "CapInh:\t0000000000000000", "nor by exec")
 }
 
 func TestReadingTheSysctlFileIsNotFooled(t *testing.T) { // CVE-2025-52881

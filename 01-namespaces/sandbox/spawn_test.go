@@ -236,6 +236,12 @@ func TestSysctlsAndDevices(t *testing.T) {
 	s.Devices = []Device{{Path: "/dev/sub/mine", Type: "c", Major: 1, Minor: 5, Mode: 0o600}}
 	out, _ = run(t, s)
 	require.Equal(t, "/dev/zero <nil>\n/dev/sub/mine <nil>\n/dev/full <nil>\n", out)
+	s.Process.User = "alice"
+	out, _ = run(t, s)
+	has(t, out, "/dev/sub/mine open /dev/sub/mine: permission denied", "it is root's")
+	s.Devices[0].UID = 1000
+	out, _ = run(t, s)
+	has(t, out, "/dev/sub/mine <nil>", "it is alice's")
 }
 
 func TestUserNamespace(t *testing.T) {

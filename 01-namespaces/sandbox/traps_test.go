@@ -150,6 +150,19 @@ func TestChildThatDiedIsNotReleased(t *testing.T) {
 	require.Error(t, box.Release())
 }
 
+func TestEndOfFileAtTheGateIsTheEnd(t *testing.T) {
+	never := Call{Name: "chdir", Args: []any{"/nowhere"}, Text: "go on"}
+	box := spawnCalls(t, Spec{}, append(gate("release"), never))
+	require.NoError(t, unix.Shutdown(box.control, unix.SHUT_WR)) // as if we had died, but we still listen
+	r, ok, err := box.hear()
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, report{1, uint64(unix.EPIPE)}, r, "it must not go on without its parent's word")
+	exit, err := box.Wait()
+	require.NoError(t, err)
+	require.Equal(t, 125, exit.Code)
+}
+
 func TestReleaseWorksOnce(t *testing.T) {
 	sandboxtest.NeedRoot(t)
 	box := sleeper(t, docker(t, "sleep", "60"))
