@@ -25,10 +25,11 @@ show() { # prints a command as one would type it, runs it, indents what it says
   return "${PIPESTATUS[0]}"
 }
 until_() { for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; read -r -t 0.05 <> <(:) || true; done; echo "never came true: $*"; exit 1; }
+ours="" # ids of the demo's containers: another engine may have groups of its own beside them
 facts() { # what a container could leave behind on this machine
   grep -c . /proc/self/mounts
   ip -o link | awk '{print $2}'
-  find /sys/fs/cgroup -maxdepth 6 -type d -path '*/drydock/*'
+  for id in $ours; do find /sys/fs/cgroup -maxdepth 6 -type d -name "$id"; done
   for p in /proc/[0-9]*; do
     [ "$(readlink "$p/ns/net")" != "$(readlink /proc/self/ns/net)" ] || grep -x 'drydock.*' "$p/comm" || true
   done 2>/dev/null
@@ -78,6 +79,7 @@ show drydock stats --no-stream --format 'memory {{.MemUsage}}, {{.PIDs}} process
 title "Another one wants more memory than it may have"
 show drydock run --name greedy -m 16m drydock/base eat 64m || echo "  exit status $?"
 show drydock inspect --format 'OOMKilled={{.State.OOMKilled}} ExitCode={{.State.ExitCode}}' greedy
+ours+=" $(drydock ps -aq --no-trunc)"
 show drydock rm greedy
 
 title "The engine is killed with -9; the container goes on"
@@ -95,13 +97,14 @@ until_ ticked '[1-9][0-9]'
 show drydock logs --tail 8 clock
 
 title "Stop, remove, and look what is left"
+ours+=" $(drydock ps -aq --no-trunc)"
 show drydock stop -t 2 web clock
 show drydock rm web clock
 kill "$pid"; wait "$pid" 2>/dev/null || true; pid=
 kill "$registry"; wait "$registry" 2>/dev/null || true; registry=
 after=$(facts)
 if [ "$before" != "$after" ]; then
-  echo "something was left behind:"; diff <(echo "$before") <(echo "$after") || true
+  echo "something was left behind (>):"; diff <(echo "$before") <(echo "$after") || true
   exit 1
 fi
 echo "  ${green}nothing was left behind: no mount, link, rule, control group or process$off"
