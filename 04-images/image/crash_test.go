@@ -1,10 +1,12 @@
 package image_test
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,6 +149,24 @@ func TestAnArchiveCutAnywhereLeavesNothing(t *testing.T) {
 	}
 	_, err = load(to, archive)
 	require.NoError(t, err)
+}
+
+func TestAnArchiveOfNothingButNames(t *testing.T) {
+	s := open(t)
+	r, to := io.Pipe()
+	go func() {
+		w := tar.NewWriter(to)
+		for i := range 1<<16 + 1 {
+			if w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: fmt.Sprint(i), Linkname: "x"}) != nil {
+				return
+			}
+		}
+		to.CloseWithError(w.Close())
+	}()
+	_, err := s.Load(ctx, r, nil)
+	require.ErrorContains(t, err, "more than 65536 members")
+	r.Close()
+	s.untouched(t)
 }
 
 func TestTheDiskMayFillUpAnywhere(t *testing.T) {

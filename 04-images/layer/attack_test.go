@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -79,6 +80,23 @@ func TestASparseBombIsBoundedByTheLimit(t *testing.T) {
 			t.Errorf("a real size of % x was accepted", real)
 		}
 	}
+}
+
+func TestAFileMayEndInAHole(t *testing.T) {
+	tool, err := exec.LookPath("tar")
+	if err != nil {
+		t.Skip("tar is not installed")
+	}
+	from, to := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(from, "f"), bytes.Repeat([]byte("x"), 8192), 0o644))
+	require.NoError(t, os.Truncate(filepath.Join(from, "f"), 5_000_001))
+	b, err := exec.Command(tool, "--sparse", "-C", from, "-c", "f").Output()
+	require.NoError(t, err)
+	_, err = apply(t, to, b, layer.Options{})
+	require.NoError(t, err)
+	info, err := os.Stat(filepath.Join(to, "f"))
+	require.NoError(t, err)
+	require.EqualValues(t, 5_000_001, info.Size(), "the hole at its end belongs to the file")
 }
 
 func TestAGzipBombInManyMembersStopsAtTheLimit(t *testing.T) {
