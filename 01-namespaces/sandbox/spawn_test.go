@@ -315,12 +315,13 @@ func TestTerminal(t *testing.T) {
 	n, err := io.ReadAtLeast(tty, buffer, len("hello\r\n"))
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(buffer[:n]), "hello\r\n"), "the terminal echoes: %q", buffer[:n])
-	_, err = tty.Write([]byte{3}) // ctrl-c: it is the controlling terminal, so this is SIGINT; pid 1 has no handler
+	_, err = tty.Write([]byte{3}) // ctrl-c: it is the controlling terminal, so this is SIGINT
 	require.NoError(t, err)
 	require.NoError(t, box.Signal(unix.SIGKILL))
 	exit, err := box.Wait()
 	require.NoError(t, err)
-	require.Equal(t, 137, exit.Code)
+	// Go's own handler may have been faster: it ends with 2 where SIGINT cannot kill.
+	require.Contains(t, []int{2, 137}, exit.Code)
 }
 
 func TestCloseBeforeReleaseLeavesNothing(t *testing.T) {
