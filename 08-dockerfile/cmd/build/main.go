@@ -1,7 +1,7 @@
 // Build makes an image of a Dockerfile, with chapters 1, 3 and 4 alone: no
 // daemon, no network. Base images come from cmd/image of chapter 4.
 //
-//	build [-root DIR] [-t NAME] CONTEXT
+//	build [-root DIR] [-t NAME] [CONTEXT]
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 	root := flag.String("root", "/var/tmp/image", "where images and trees are kept")
 	name := flag.String("t", "built", "name of the image")
 	flag.Parse()
-	if err := run(*root, *name, flag.Arg(0)); err != nil {
+	if err := run(*root, *name, filepath.Clean(flag.Arg(0))); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
